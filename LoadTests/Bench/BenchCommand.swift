@@ -1,0 +1,59 @@
+import ArgumentParser
+import Foundation
+import Logging
+
+/// Compares our clients with the limit that C programs reach on the same machine, in the same run, against the same
+/// servers. Standard output: one JSON object a line; standard error: the single rounds, and which goals were missed.
+@main
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "flotilla-bench",
+        abstract: "Benchmarks against the limit.",
+        discussion: """
+            The servers are those of FLOTILLA_TEST_AMQP_URL, FLOTILLA_TEST_REDIS_URL and FLOTILLA_TEST_DATABASE_URL. What \
+            a benchmark makes there has names that begin with flotilla_bench, and goes at its end; in Redis, keys \
+            that begin with key: are overwritten.
+            """)
+
+    enum Scenario: String, CaseIterable, ExpressibleByArgument {
+        case amqp, redis, postgres, gateway
+    }
+
+    @Argument(help: "Which to run; all when none is named.")
+    var scenarios: [Scenario] = []
+
+    @Option(help: "How often each side runs, in turn with the other; the median counts. From 1 to 25.")
+    var rounds = 5
+
+    @Option(help: "Seconds of one round where the benchmark may choose. From 0.1 to 60.")
+    var seconds = 2.0
+
+    func validate() throws {
+        guard (1...25).contains(self.rounds) else { throw ValidationError("--rounds takes 1 to 25") }
+        guard (0.1...60).contains(self.seconds) else { throw ValidationError("--seconds takes 0.1 to 60") }
+    }
+
+    func run() async throws {
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = .warning
+            return handler
+        }
+        let rounds = Rounds(count: self.rounds, length: .seconds(self.seconds))
+        for scenario in self.scenarios.isEmpty ? Scenario.allCases : self.scenarios {
+            switch scenario {
+            case .amqp: try await PublishBenchmark(url: try Self.url("FLOTILLA_TEST_AMQP_URL")).run(rounds)
+            case .redis: try await SetBenchmark(url: try Self.url("FLOTILLA_TEST_REDIS_URL")).run(rounds)
+            case .postgres: try await SelectBenchmark(url: try Self.url("FLOTILLA_TEST_DATABASE_URL")).run(rounds)
+            case .gateway: try await GatewayBenchmark().run(rounds)
+            }
+        }
+    }
+
+    private static func url(_ variable: String) throws -> String {
+        guard let url = ProcessInfo.processInfo.environment[variable], !url.isEmpty else {
+            throw ValidationError("\(variable) is not set; `make bench` sets it")
+        }
+        return url
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+
+/// One metric of one scenario: the medians of our rounds and of the limit's, and how they compare.
+struct Measurement {
+    /// What the ratio of ours to the limit should be.
+    enum Goal {
+        case atLeast(Double), atMost(Double)
+
+        func isMet(by ratio: Double) -> Bool {
+            switch self {
+            case .atLeast(let bound): ratio >= bound
+            case .atMost(let bound): ratio <= bound
+            }
+        }
+    }
+
+    let scenario: String
+    let metric: String
+    let unit: String
+    let ours: [Double]
+    let limit: [Double]
+    let goal: Goal
+
+    private var ratio: Double { Self.median(self.ours) / Self.median(self.limit) }
+
+    /// Prints the line, and the spread for people.
+    func report() {
+        let value = Self.text(Self.median(self.ours))
+        let limit = Self.text(Self.median(self.limit))
+        Self.write(
+            #"{"scenario":"\#(self.scenario)","metric":"\#(self.metric)","value":\#(value),"unit":"\#(self.unit)","#
+                + #""limit":\#(limit),"ratio":\#(Self.text(self.ratio))}"#,
+            to: .standardOutput)
+        let verdict = self.goal.isMet(by: self.ratio) ? "met" : "MISSED"
+        Self.write(
+            "\(self.scenario) \(self.metric): \(Self.spread(self.ours)), limit \(Self.spread(self.limit)); "
+                + "goal \(self.goal) \(verdict)",
+            to: .standardError)
+    }
+
+    private static func write(_ line: String, to file: FileHandle) { file.write(Data("\(line)\n".utf8)) }
+
+    private static func spread(_ samples: [Double]) -> String {
+        "\(self.text(self.median(samples))) (\(self.text(samples.min() ?? 0)) to \(self.text(samples.max() ?? 0)))"
+    }
+
+    static func median(_ samples: [Double]) -> Double {
+        let sorted = samples.sorted()
+        guard !sorted.isEmpty else { return 0 }
+        return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+    }
+
+    /// Four digits are more than the spread allows.
+    private static func text(_ value: Double) -> String {
+        guard value.isFinite else { return "null" }
+        return value >= 1000 ? String(Int(value.rounded())) : String(format: "%.4g", value)
+    }
+}
+
+extension Measurement.Goal: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .atLeast(let bound): "≥ \(bound)"
+        case .atMost(let bound): "≤ \(bound)"
+        }
+    }
+}

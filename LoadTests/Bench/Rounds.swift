@@ -1,0 +1,25 @@
+/// How often and how long each side of a comparison runs.
+struct Rounds {
+    let count: Int
+    /// Of one round of one side.
+    let length: Duration
+
+    /// Runs both sides in turn, so that what else the machine does meets both, after one short round of each that does
+    /// not count.
+    func compare<Sample>(
+        ours: (Duration) async throws -> Sample, limit: (Duration) async throws -> Sample
+    ) async throws -> (ours: [Sample], limit: [Sample]) {
+        _ = try await limit(self.length / 4)
+        _ = try await ours(self.length / 4)
+        var samples: (ours: [Sample], limit: [Sample]) = ([], [])
+        for _ in 0..<self.count {
+            samples.limit.append(try await limit(self.length))
+            samples.ours.append(try await ours(self.length))
+        }
+        return samples
+    }
+}
+
+extension Duration {
+    var inSeconds: Double { self / .seconds(1) }
+}

@@ -1,0 +1,50 @@
+# `make help` tells what there is.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# One build for `run` and `test`: the same flags. No debug information: nobody reads it here. The index has to stay:
+# SwiftPM finds tests by it on Linux.
+export SWIFT_BUILD_FLAGS := -debug-info-format none
+
+# When make is killed, what it runs is asked to stop.
+TIED := exec setpriv --pdeathsig TERM --
+
+.PHONY: help
+help: ## This list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: setup
+setup:
+	@scripts/setup
+
+.PHONY: build
+build: setup
+	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) --product flotilla
+	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) --product flotilla-sandbox
+
+.PHONY: run
+run: build ## Everything on this machine until Ctrl-C: stores, sandbox, coordinator, shards, workers, API server
+	@$(TIED) .build/debug/flotilla up
+
+.PHONY: test
+test: setup ## All tests, beside private stores; TEST_FILTER=regex for some
+	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) --build-tests
+	@$(TIED) scripts/test-with-stores scripts/run-tests
+
+.PHONY: bench
+bench: setup ## Benchmarks against the limit, one JSON object a line
+	@$(TIED) swift build --package-path LoadTests -c release
+	@$(TIED) scripts/test-with-stores scripts/run-bench
+
+.PHONY: lint
+lint: ## Format, links of the documentation, words
+	@scripts/lint
+
+.PHONY: format
+format: ## Formats the Swift sources
+	@swift format format --in-place --parallel --recursive Package.swift Sources Tests $(wildcard LoadTests/Package.swift LoadTests/Sources)
+
+.PHONY: clean
+clean: ## Removes what was built and the data of `make run`
+	@scripts/clean

@@ -1,0 +1,101 @@
+/// Keeps a lease, tells what is, and asks what should be.
+package struct LeaseRenewal: Sendable, Codable, Equatable {
+    package let incarnation: Int
+    /// The version of the desired state that the member has applied; 0 for none.
+    package let appliedVersion: Int
+    /// How long the answer may be held while nothing changed; at most the renew interval.
+    package let waitMilliseconds: Int
+    package let slots: [ObservedSlot]
+    /// Lanes that a worker has a consumer on.
+    package let lanes: [Int]
+    /// The member is about to stop: take everything from it, in order, with hand-over.
+    package let draining: Bool
+
+    package init(
+        incarnation: Int,
+        appliedVersion: Int,
+        waitMilliseconds: Int,
+        slots: [ObservedSlot] = [],
+        lanes: [Int] = [],
+        draining: Bool = false
+    ) {
+        self.incarnation = incarnation
+        self.appliedVersion = appliedVersion
+        self.waitMilliseconds = waitMilliseconds
+        self.slots = slots
+        self.lanes = lanes
+        self.draining = draining
+    }
+}
+
+/// What a member should run now: the whole, not a change. Applying it twice is harmless.
+package struct DesiredState: Sendable, Codable, Equatable {
+    /// Grows with each change of this member's desired state.
+    package let version: Int
+    package let slots: [SlotGrant]
+    package let lanes: [LaneGrant]
+
+    package init(version: Int, slots: [SlotGrant], lanes: [LaneGrant]) {
+        self.version = version
+        self.slots = slots
+        self.lanes = lanes
+    }
+}
+
+/// Where a gateway session stands: enough to RESUME it.
+package struct SessionState: Sendable, Codable, Equatable {
+    package let sessionID: String
+    package let resumeURL: String
+    /// The watermark: every event up to this sequence number is settled.
+    package let sequence: Int64
+
+    package init(sessionID: String, resumeURL: String, sequence: Int64) {
+        self.sessionID = sessionID
+        self.resumeURL = resumeURL
+        self.sequence = sequence
+    }
+}
+
+/// The coordinator's word that a member runs a slot.
+package struct SlotGrant: Sendable, Codable, Equatable {
+    package let slot: Slot
+    package let numShards: Int
+    /// Only grows for each slot; travels with every message the slot publishes.
+    package let epoch: Int64
+    package let intents: UInt64
+    /// From `GET /gateway/bot`, without query.
+    package let gatewayURL: String
+    /// nil: no session is known, IDENTIFY with a permit.
+    package let session: SessionState?
+
+    package init(
+        slot: Slot,
+        numShards: Int,
+        epoch: Int64,
+        intents: UInt64,
+        gatewayURL: String,
+        session: SessionState?
+    ) {
+        self.slot = slot
+        self.numShards = numShards
+        self.epoch = epoch
+        self.intents = intents
+        self.gatewayURL = gatewayURL
+        self.session = session
+    }
+}
+
+/// The coordinator's word that a worker reads a lane.
+package struct LaneGrant: Sendable, Codable, Equatable {
+    package enum Role: String, Sendable, Codable {
+        case primary, standby
+    }
+
+    package let lane: Int
+    package let role: Role
+
+    package init(lane: Int, role: Role) {
+        self.lane = lane
+        self.role = role
+    }
+}

@@ -1,0 +1,55 @@
+package enum MemberKind: String, Sendable, Codable, CaseIterable {
+    case shard, worker
+}
+
+/// A member's request to take part. Sent again after a lease is lost; each answer starts a new incarnation.
+package struct MemberRegistration: Sendable, Codable, Equatable {
+    /// 1 to 64 of `a-z A-Z 0-9 . _ -`; the same after a restart of the same process (a pod's name, say).
+    package let id: String
+    package let kind: MemberKind
+    /// The most slots this member runs; for a worker the most lanes it reads as primary.
+    package let capacity: Int
+    package let zone: String
+    package let version: String
+
+    package init(id: String, kind: MemberKind, capacity: Int, zone: String, version: String) {
+        self.id = id
+        self.kind = kind
+        self.capacity = capacity
+        self.zone = zone
+        self.version = version
+    }
+
+    /// Whether `id` may be part of an exchange's name and of a URL's path.
+    package static func isValid(id: String) -> Bool {
+        (1...64).contains(id.utf8.count)
+            && id.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
+    }
+}
+
+package struct MemberRegistered: Sendable, Codable, Equatable {
+    /// Grows with each registration of the same id.
+    package let incarnation: Int
+    /// How long the lease lasts after each renewal.
+    package let leaseMilliseconds: Int
+    package let renewMilliseconds: Int
+    /// The one exchange this incarnation of a shard member may publish to. The coordinator deletes it to fence the member off.
+    package let exchange: String
+
+    package init(incarnation: Int, leaseMilliseconds: Int, renewMilliseconds: Int, exchange: String) {
+        self.incarnation = incarnation
+        self.leaseMilliseconds = leaseMilliseconds
+        self.renewMilliseconds = renewMilliseconds
+        self.exchange = exchange
+    }
+
+    /// The name that design and broker permissions agree on.
+    package static func exchange(member: String, incarnation: Int) -> String { "gw.m.\(member).\(incarnation)" }
+}

@@ -1,0 +1,52 @@
+package enum SlotStatus: String, Sendable, Codable, CaseIterable {
+    /// Granted, nothing sent yet.
+    case starting
+    /// Waits for leave to IDENTIFY.
+    case waitingForPermit
+    case connecting, identifying, resuming
+    case ready
+    /// Stops reading, flushes and waits for its confirms.
+    case handingOver
+    /// Closed with its final session told: the slot may be granted elsewhere.
+    case released
+    /// Discord closed with a code that forbids to go on; `reason` tells it.
+    case failed
+}
+
+/// What a member knows of one of its slots.
+package struct ObservedSlot: Sendable, Codable, Equatable {
+    package let slot: Slot
+    package let epoch: Int64
+    package let status: SlotStatus
+    /// nil: there is none, or Discord refused it.
+    package let session: SessionState?
+    package let guilds: Int
+    package let eventsPerSecond: Double
+    package let bytesPerSecond: Double
+    /// Heartbeat to ACK; nil before the first.
+    package let latencyMilliseconds: Double?
+    /// Why the slot is not ready, for people.
+    package let reason: String?
+
+    package init(
+        slot: Slot,
+        epoch: Int64,
+        status: SlotStatus,
+        session: SessionState? = nil,
+        guilds: Int = 0,
+        eventsPerSecond: Double = 0,
+        bytesPerSecond: Double = 0,
+        latencyMilliseconds: Double? = nil,
+        reason: String? = nil
+    ) {
+        self.slot = slot
+        self.epoch = epoch
+        self.status = status
+        self.session = session
+        self.guilds = guilds
+        self.eventsPerSecond = eventsPerSecond
+        self.bytesPerSecond = bytesPerSecond
+        self.latencyMilliseconds = latencyMilliseconds
+        self.reason = reason
+    }
+}

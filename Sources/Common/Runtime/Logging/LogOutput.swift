@@ -1,0 +1,17 @@
+import Foundation
+import Synchronization
+
+/// Where log lines go.
+package final class LogOutput: Sendable {
+    package static let standardError = LogOutput { line in
+        FileHandle.standardError.write(Data(line.utf8))
+    }
+
+    private let lock = Mutex(())
+    private let sink: @Sendable (String) -> Void
+
+    package init(_ sink: @escaping @Sendable (String) -> Void) { self.sink = sink }
+
+    /// Lines of several threads never mix.
+    func write(_ line: String) { self.lock.withLock { _ in self.sink(line) } }
+}

@@ -1,0 +1,91 @@
+import AMQP
+import Logging
+import Synchronization
+
+/// Exchanges and queues of the data path (docs/protocol.md). Only the coordinator may declare or delete them.
+final class BrokerTopology: Sendable {
+    struct NotConnected: Error, CustomStringConvertible {
+        let description = "the broker can't be reached"
+    }
+
+    static let events = "gw.events"
+    static let deadLetters = "gw.dead"
+    static let commands = "commands"
+    static let tap = "gw.tap"
+
+    private let lanes: Int
+    private let logger: Logger
+    private let channel = Mutex<AMQPChannel?>(nil)
+
+    init(lanes: Int, logger: Logger) {
+        self.lanes = lanes
+        self.logger = logger
+    }
+
+    var isReady: Bool { self.channel.withLock { $0?.isOpen ?? false } }
+
+    /// Declares everything that does not depend on members. Safe to repeat.
+    func connected(_ connection: AMQPConnection) async throws {
+        let channel = try await connection.openChannel()
+        try await channel.declareExchange(Self.events, kind: .direct)
+        try await channel.declareExchange(Self.deadLetters, kind: .direct)
+        try await self.declareQueue(channel, "parking", deadLetterKey: nil, arguments: [:])
+        try await channel.bindQueue("parking", to: Self.deadLetters, routingKey: "parking")
+        for lane in 0..<self.lanes {
+            let arguments: AMQPTable = [
+                "x-single-active-consumer": .bool(true), "x-delivery-limit": .int64(20), "x-overflow": .string("reject-publish"),
+            ]
+            try await self.declareQueue(channel, "lane.\(lane)", deadLetterKey: "parking", arguments: arguments)
+            try await channel.bindQueue("lane.\(lane)", to: Self.events, routingKey: "lane.\(lane)")
+        }
+        try await self.declareQueue(channel, "commands.expired", deadLetterKey: nil, arguments: ["x-max-length": .int64(10_000)])
+        try await channel.bindQueue("commands.expired", to: Self.deadLetters, routingKey: "commands.expired")
+        // An interaction has to be answered within 3 s: one that waited 2.5 s is lost time for everybody behind it.
+        try await self.declareQueue(
+            channel, Self.commands, deadLetterKey: "commands.expired", arguments: ["x-message-ttl": .int64(2500)])
+        try await channel.bindQueue(Self.commands, to: Self.events, routingKey: Self.commands)
+        try await channel.declareQueue(
+            Self.tap, arguments: ["x-queue-type": .string("stream"), "x-max-age": .string("1h"), "x-max-length-bytes": .int64(1 << 30)])
+        for key in (0..<self.lanes).map({ "lane.\($0)" }) + [Self.commands] {
+            try await channel.bindQueue(Self.tap, to: Self.events, routingKey: key)
+        }
+        self.channel.withLock { $0 = channel }
+        self.logger.info("the broker's exchanges and queues stand", metadata: ["lanes": "\(self.lanes)"])
+    }
+
+    func disconnected() { self.channel.withLock { $0 = nil } }
+
+    /// Makes the one exchange that this life of a shard member may publish to.
+    func admit(exchange: String) async throws {
+        let channel = try self.openChannel()
+        try await channel.declareExchange(exchange, kind: .fanout)
+        try await channel.bindExchange(Self.events, to: exchange)
+    }
+
+    /// Cuts a life off: after this nothing that it publishes can enter a queue.
+    ///
+    /// The exchange is deleted, never unbound: a publish that no binding takes is confirmed, and gone.
+    func fence(exchange: String) async throws {
+        try await self.openChannel().deleteExchange(exchange)
+    }
+
+    private func openChannel() throws -> AMQPChannel {
+        guard let channel = self.channel.withLock({ $0 }), channel.isOpen else { throw NotConnected() }
+        return channel
+    }
+
+    private func declareQueue(
+        _ channel: AMQPChannel,
+        _ name: String,
+        deadLetterKey: String?,
+        arguments: AMQPTable
+    ) async throws {
+        var arguments = arguments
+        arguments["x-queue-type"] = .string("quorum")
+        if let deadLetterKey {
+            arguments["x-dead-letter-exchange"] = .string(Self.deadLetters)
+            arguments["x-dead-letter-routing-key"] = .string(deadLetterKey)
+        }
+        _ = try await channel.declareQueue(name, arguments: arguments)
+    }
+}

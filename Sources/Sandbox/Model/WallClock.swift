@@ -1,0 +1,5 @@
+import Foundation
+
+enum WallClock {
+    static var now: Timestamp { Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
+}

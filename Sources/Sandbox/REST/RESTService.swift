@@ -1,0 +1,164 @@
+import Discord
+import Logging
+import NIOCore
+import Synchronization
+
+/// Answers the REST API: finds the route, knows the caller, holds the limits, runs the route, tells the ledger.
+final class RESTService: Sendable {
+    let hub: Hub
+    let passwords: Passwords
+    let attachments: AttachmentStore
+    private let routes: RouteTable
+    private let limiter: Mutex<RateLimiter>
+    private let logger: Logger
+
+    init(hub: Hub, limits: SandboxRateLimits, passwords: Passwords, logger: Logger) {
+        self.hub = hub
+        self.passwords = passwords
+        self.attachments = AttachmentStore()
+        self.limiter = Mutex(RateLimiter(limits: limits))
+        self.logger = logger
+        self.routes = RouteTable(
+            Routes.accounts + Routes.users + Routes.applications + Routes.commands + Routes.guilds + Routes.channels
+                + Routes.messages + Routes.reactions + Routes.webhooks + Routes.interactions)
+    }
+
+    /// - Parameter path: after `/api/v10`.
+    func respond(to request: RESTRequest, path: Substring) async -> RESTResponse {
+        let started = self.hub.clock.instant()
+        var template: String?
+        var response: RESTResponse
+        do {
+            response = try await self.route(request, path: path, template: &template)
+        } catch let error as APIError {
+            response = .error(error)
+        } catch {
+            self.logger.error("request failed", metadata: ["http.route": "\(template ?? "none")", "error": "\(error)"])
+            response = .error(.internalError)
+        }
+        self.hub.metrics.countRequest(status: response.status)
+        // Paths of webhooks and interactions hold their secrets: those are told by their template only.
+        let isSecret = template.map { $0.contains("{token}") || $0.contains("{secret}") } ?? true
+        self.hub.ledger?.record(
+            "rest",
+            [
+                "method": .string(request.method), "path": isSecret ? .null : .string(request.path),
+                "route": .optional(template),
+                "status": .integer(response.status),
+                "ms": .number(RateLimiter.seconds((self.hub.clock.instant() - started) / .milliseconds(1))),
+            ])
+        return response
+    }
+
+    private func route(_ request: RESTRequest, path: Substring, template: inout String?) async throws -> RESTResponse {
+        let route: Route
+        var request = request
+        switch self.routes.match(method: request.method, path: path) {
+        case .unknownPath: throw APIError.notFound
+        case .wrongMethod: throw APIError.methodNotAllowed
+        case .found(let found, let parameters):
+            route = found
+            request.parameters = parameters
+        }
+        template = "\(route.method) \(route.template)"
+        request.caller = try self.caller(of: request, needed: route.authorization == .required)
+        let headers: [(name: String, value: String)]
+        switch self.admit(request, route) {
+        case .refused(let response): return response
+        case .admitted(let told): headers = told
+        }
+        var response: RESTResponse
+        do {
+            request.form = try RESTBody(request.body, contentType: request.contentType)
+            response = try await route.handler(request, self)
+        } catch let error as APIError {
+            response = .error(error)
+        }
+        response.headers += headers
+        return response
+    }
+
+    /// Who holds the token: `Bot <token>` for bots, the bare token for people. A route that needs none takes a wrong one too.
+    private func caller(of request: RESTRequest, needed: Bool) throws(APIError) -> User? {
+        guard let authorization = request.authorization else {
+            if needed { throw .unauthorized }
+            return nil
+        }
+        let isBot = authorization.hasPrefix("Bot ")
+        let token = isBot ? String(authorization.dropFirst(4)) : authorization
+        let user = self.hub.read { $0.user(token: token) }
+        guard let user, user.isBot == isBot else {
+            if needed { throw .unauthorized }
+            return nil
+        }
+        return user
+    }
+
+    // MARK: Limits
+
+    private enum Admission {
+        case admitted(headers: [(name: String, value: String)])
+        case refused(RESTResponse)
+    }
+
+    private func admit(_ request: RESTRequest, _ route: Route) -> Admission {
+        let caller = request.caller?.id.description ?? request.peer
+        let major = route.major(request.parameters)
+        let key = RateLimiter.Key(caller: caller, bucket: route.bucketName, major: major)
+        let now = self.hub.clock.instant()
+        let verdict: RateLimiter.Verdict
+        switch route.bucket {
+        case .exempt: return .admitted(headers: [])
+        case .globalOnly:
+            verdict = self.limiter.withLock { $0.admit(key, nil, countsGlobally: true, now: now) }
+        case .limit(let limit, let countsGlobally):
+            verdict = self.limiter.withLock { $0.admit(key, limit, countsGlobally: countsGlobally, now: now) }
+        case .webhook:
+            // A webhook's limits are its own, whoever holds its token.
+            let own = RateLimiter.Key(caller: "", bucket: route.bucketName, major: major)
+            let channel = request.parameters["webhook"].flatMap { Snowflake($0) }
+                .flatMap { id in self.hub.read { $0.webhooks[id]?.channelID } }
+            let hidden = channel.map { channel in
+                (
+                    key: RateLimiter.Key(caller: "", bucket: "webhook channel", major: channel.description),
+                    limit: Limit(requests: 30, window: .seconds(60))
+                )
+            }
+            verdict = self.limiter.withLock {
+                $0.admit(own, Limit(requests: 5, window: .seconds(2)), hidden: hidden, countsGlobally: false, now: now)
+            }
+        }
+        switch verdict {
+        case .allowed(let usage): return .admitted(headers: usage.map { self.headers($0, route.bucketName) } ?? [])
+        case .limited(let usage, let wait, let isShared):
+            let headers = self.headers(usage, route.bucketName) + [("X-RateLimit-Scope", isShared ? "shared" : "user")]
+            return .refused(self.limited(wait, isGlobal: false, headers: headers))
+        case .globallyLimited(let wait):
+            return .refused(
+                self.limited(
+                    wait, isGlobal: true, headers: [("X-RateLimit-Global", "true"), ("X-RateLimit-Scope", "global")]))
+        }
+    }
+
+    private func headers(_ usage: RateLimiter.Usage, _ bucket: String) -> [(name: String, value: String)] {
+        let after = usage.resetAfter / .seconds(1)
+        return [
+            ("X-RateLimit-Limit", String(usage.limit)),
+            ("X-RateLimit-Remaining", String(usage.remaining)),
+            ("X-RateLimit-Reset", RateLimiter.seconds(Double(self.hub.clock.wall().milliseconds) / 1000 + after)),
+            ("X-RateLimit-Reset-After", RateLimiter.seconds(after)),
+            ("X-RateLimit-Bucket", String(SHA256.hexadecimal(bucket).prefix(32))),
+        ]
+    }
+
+    private func limited(_ wait: Duration, isGlobal: Bool, headers: [(name: String, value: String)]) -> RESTResponse {
+        let seconds = wait / .seconds(1)
+        var response = RESTResponse.json(
+            [
+                "message": "You are being rate limited.", "retry_after": .number(RateLimiter.seconds(seconds)),
+                "global": .bool(isGlobal),
+            ], status: 429)
+        response.headers = headers + [("Retry-After", String(Int(seconds.rounded(.up))))]
+        return response
+    }
+}

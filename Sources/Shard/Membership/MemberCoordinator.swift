@@ -1,0 +1,13 @@
+import ClusterAPI
+
+/// What a member asks of the coordinator.
+protocol MemberCoordinator: Sendable {
+    typealias Failure = CoordinatorClient.Failure
+
+    func register(_ registration: MemberRegistration) async throws(Failure) -> MemberRegistered
+    func renew(_ renewal: LeaseRenewal, member: String) async throws(Failure) -> DesiredState
+    func deregister(_ final: LeaseRenewal, member: String) async throws(Failure)
+    func permit(_ request: PermitRequest) async throws(Failure) -> PermitAnswer
+}
+
+extension CoordinatorClient: MemberCoordinator {}

@@ -1,0 +1,220 @@
+import ClusterAPI
+import Discord
+import Logging
+import Runtime
+import ServiceLifecycle
+import Synchronization
+
+/// Takes part in the cluster as a shard process: registers, keeps its lease, and runs what the coordinator grants.
+///
+/// The coordinator's absence changes nothing but ownership: sessions go on, IDENTIFYs wait. When the broker has cut
+/// this process off, or its lease is over, everything is dropped and it starts over as a new incarnation.
+final class ShardMember: Service {
+
+    private enum End { case fenced, leaseLost, stopped }
+
+    /// Answers are held no longer than this, so that the coordinator's watermarks are fresh.
+    private static let longestHold: Duration = .seconds(1)
+    private static let transitionInterval: Duration = .milliseconds(50)
+    private static let shortestInterval: Duration = .milliseconds(20)
+
+    private let registration: MemberRegistration
+    private let coordinator: any MemberCoordinator
+    private let loops: [ShardLoop]
+    private let fence: FenceSignal
+    private let tokens: ApplicationTokens
+    private let health: HealthState
+    private let metrics: ShardMetrics
+    private let logger: Logger
+    private let life = Mutex<MemberRegistered?>(nil)
+
+    init(
+        registration: MemberRegistration,
+        coordinator: any MemberCoordinator,
+        loops: [ShardLoop],
+        fence: FenceSignal,
+        tokens: ApplicationTokens,
+        health: HealthState,
+        metrics: ShardMetrics,
+        logger: Logger
+    ) {
+        self.registration = registration
+        self.coordinator = coordinator
+        self.loops = loops
+        self.fence = fence
+        self.tokens = tokens
+        self.health = health
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await self.takePart() }
+        await self.leave()
+    }
+
+    private func takePart() async {
+        var failures = 0
+        while !Task.isCancelled {
+            do {
+                let registered = try await self.coordinator.register(self.registration)
+                failures = 0
+                self.logger.info(
+                    "registered",
+                    metadata: [
+                        "member.id": "\(self.registration.id)", "member.incarnation": "\(registered.incarnation)",
+                    ])
+                self.health.setReady("coordinator")
+                self.life.withLock { $0 = registered }
+                let fences = self.fence.fences(of: registered.exchange)
+                for loop in self.loops { await loop.use(exchange: registered.exchange) }
+                let end = await self.live(registered, fences: fences)
+                guard end != .stopped else { return }
+                self.logger.warning("starting over as a new incarnation", metadata: ["reason": "\(end)"])
+                self.life.withLock { $0 = nil }
+                await self.dropEverything()
+            } catch {
+                failures += 1
+                if !Task.isCancelled { self.coordinatorFailed(error) }
+                // 0.25 to 5 s, with full jitter above the least. A stop ends it.
+                let most = min(5, 0.25 * Double(1 << min(failures, 6)))
+                try? await Task.sleep(for: .seconds(Double.random(in: 0.2...most)))
+            }
+        }
+    }
+
+    private func coordinatorFailed(_ error: CoordinatorClient.Failure) {
+        self.health.setReady("coordinator", failing: error.message)
+        let level: Logger.Level = error.code == .unavailable ? .warning : .error
+        self.logger.log(level: level, "the coordinator gave no answer to use", metadata: ["error": "\(error.message)"])
+    }
+
+    /// Until this incarnation is over.
+    private func live(_ life: MemberRegistered, fences: AsyncStream<Void>) async -> End {
+        await withTaskGroup(of: End.self) { group in
+            group.addTask { await self.renewLease(life) }
+            group.addTask {
+                for await _ in fences { return .fenced }
+                return .stopped
+            }
+            let end = await group.next() ?? .stopped
+            group.cancelAll()
+            return end
+        }
+    }
+
+    private func renewLease(_ life: MemberRegistered) async -> End {
+        let clock = ContinuousClock()
+        var applied = 0
+        while !Task.isCancelled {
+            let asked = clock.now
+            let told = await self.observe()
+            let hold =
+                GrantPlan.isInTransition(told)
+                ? .zero : min(Self.longestHold, .milliseconds(life.renewMilliseconds))
+            let renewal = LeaseRenewal(
+                incarnation: life.incarnation, appliedVersion: applied, waitMilliseconds: Int(hold / .milliseconds(1)),
+                slots: told)
+            do {
+                let desired = try await self.coordinator.renew(renewal, member: self.registration.id)
+                self.health.setReady("coordinator")
+                let changed = await self.apply(desired, told: told, life: life)
+                let isNew = desired.version != applied
+                applied = desired.version
+                // A coordinator that does not hold its answers is asked no more often than it wants.
+                let pause = hold == .zero ? Self.transitionInterval : changed || isNew ? Self.shortestInterval : hold
+                try? await clock.sleep(until: asked + pause)
+            } catch {
+                guard !Task.isCancelled else { return .stopped }
+                if error.code == .staleIncarnation { return .leaseLost }
+                self.coordinatorFailed(error)
+                // A stop ends it.
+                try? await Task.sleep(for: .milliseconds(Int.random(in: 250...750)))
+            }
+        }
+        return .stopped
+    }
+
+    /// Returns whether anything was to be done.
+    private func apply(_ desired: DesiredState, told: [ObservedSlot], life: MemberRegistered) async -> Bool {
+        let actions = GrantPlan.actions(desired: desired.slots, told: told)
+        for action in actions {
+            switch action {
+            case .start(let grant):
+                guard let token = self.tokens.token(of: grant.slot.application) else {
+                    self.logger.error(
+                        "no token for a granted application",
+                        metadata: ["discord.application": "\(grant.slot.application)"])
+                    continue
+                }
+                self.logger.info(
+                    "granted", metadata: ["shard.slot": "\(grant.slot)", "shard.resumes": "\(grant.session != nil)"])
+                await self.loop(of: grant.slot).start(grant, token: token) { await self.askPermit($0, life: life) }
+            case .release(let slot):
+                self.logger.info("handing over", metadata: ["shard.slot": "\(slot)"])
+                await self.loop(of: slot).beginRelease(slot)
+            case .forget(let slot):
+                await self.loop(of: slot).forget(slot)
+            }
+        }
+        return !actions.isEmpty
+    }
+
+    private func askPermit(_ grant: SlotGrant, life: MemberRegistered) async -> PermitAnswer? {
+        do {
+            return try await self.coordinator.permit(
+                PermitRequest(
+                    member: self.registration.id, incarnation: life.incarnation, slot: grant.slot, epoch: grant.epoch))
+        } catch {
+            self.logger.warning("no permit", metadata: ["shard.slot": "\(grant.slot)", "error": "\(error.message)"])
+            return nil
+        }
+    }
+
+    private func loop(of slot: Slot) -> ShardLoop { self.loops[slot.shard % self.loops.count] }
+
+    private func observe() async -> [ObservedSlot] {
+        var slots: [ObservedSlot] = []
+        var buffered = 0
+        var hasBroker = true
+        let now = ContinuousClock.now
+        for loop in self.loops {
+            let observed = await loop.observe(now: now)
+            slots += observed.slots
+            buffered += observed.bufferedBytes
+            hasBroker = hasBroker && observed.hasBroker
+        }
+        self.metrics.bufferedBytes.set(Double(buffered))
+        self.metrics.slots.set(Double(slots.count))
+        self.metrics.slotsReady.set(Double(slots.count { $0.status == .ready }))
+        self.health.setReady("broker", failing: hasBroker ? nil : "no channel to publish through")
+        return slots
+    }
+
+    private func dropEverything() async {
+        for loop in self.loops {
+            await loop.dropAll()
+            await loop.use(exchange: nil)
+        }
+    }
+
+    // MARK: Leaving
+
+    /// Hands everything over, tells the final sessions, and ends the lease.
+    private func leave() async {
+        guard let life = self.life.withLock({ $0 }) else { return }
+        await withTaskGroup(of: Void.self) { group in
+            for loop in self.loops { group.addTask { await loop.releaseAll() } }
+        }
+        let told = await self.observe()
+        let final = LeaseRenewal(
+            incarnation: life.incarnation, appliedVersion: 0, waitMilliseconds: 0, slots: told, draining: true)
+        do {
+            try await self.coordinator.deregister(final, member: self.registration.id)
+            self.logger.info("left", metadata: ["shard.slots": "\(told.count)"])
+        } catch {
+            self.logger.warning("left without the coordinator's knowledge", metadata: ["error": "\(error.message)"])
+        }
+        await self.dropEverything()
+    }
+}

@@ -1,0 +1,76 @@
+import NIOCore
+
+/// One line of a message's body: `{"s":123,"t":"MESSAGE_CREATE","g":"81384788765712384","at":1700000000123,"d":{…}}`
+/// and a line feed. `g` is left out for events without a guild. `d` is Discord's own bytes, but for line feeds between
+/// tokens, which become spaces.
+enum EventEnvelope {
+    /// Bytes of a line besides name and data, at most: punctuation, keys and three numbers of 20 digits.
+    static let overhead = 100
+
+    static func write(
+        into buffer: inout ByteBuffer,
+        sequence: Int64,
+        name: UnsafeRawBufferPointer,
+        guild: UInt64?,
+        milliseconds: Int64,
+        data: UnsafeRawBufferPointer
+    ) {
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: self.overhead + name.count + data.count) { target in
+            var line = LineWriter(target: target)
+            line.write("{\"s\":")
+            line.write(UInt64(clamping: sequence))
+            line.write(",\"t\":\"")
+            line.write(name)
+            if let guild {
+                line.write("\",\"g\":\"")
+                line.write(guild)
+            }
+            line.write("\",\"at\":")
+            line.write(UInt64(clamping: milliseconds))
+            line.write(",\"d\":")
+            line.writeOneLine(data)
+            line.write("}\n")
+            return line.count
+        }
+    }
+}
+
+/// Fills memory whose size the caller has made sure of; a write past its end is a bug here, and traps.
+private struct LineWriter {
+    let target: UnsafeMutableRawBufferPointer
+    var count = 0
+
+    mutating func write(_ text: StaticString) {
+        self.write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func write(_ bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count <= self.target.count - self.count)
+        UnsafeMutableRawBufferPointer(rebasing: self.target[self.count...]).copyMemory(from: bytes)
+        self.count += bytes.count
+    }
+
+    /// A line feed inside a value can only be white space: strings hold none unescaped.
+    mutating func writeOneLine(_ bytes: UnsafeRawBufferPointer) {
+        let start = self.count
+        self.write(bytes)
+        guard bytes.contains(0x0A) else { return }
+        for index in start..<self.count where self.target[index] == 0x0A { self.target[index] = 0x20 }
+    }
+
+    mutating func write(_ value: UInt64) {
+        var digits = 1
+        var rest = value / 10
+        while rest > 0 {
+            digits += 1
+            rest /= 10
+        }
+        precondition(digits <= self.target.count - self.count)
+        rest = value
+        for index in stride(from: self.count + digits - 1, through: self.count, by: -1) {
+            self.target[index] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
+            rest /= 10
+        }
+        self.count += digits
+    }
+}

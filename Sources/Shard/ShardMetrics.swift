@@ -1,0 +1,59 @@
+package import Runtime
+
+/// What a shard process counts. Labels are few: never a guild, a slot or an event type.
+package final class ShardMetrics: Sendable {
+    let events: Counter
+    let eventBytes: Counter
+    let filtered: Counter
+    let repeated: Counter
+    let messages: Counter
+    let confirmed: Counter
+    let nacked: Counter
+    let returned: Counter
+    let republished: Counter
+    let confirmSeconds: Histogram
+    let bufferedBytes: Gauge
+    let identifies: Counter
+    let resumes: Counter
+    let sessionsLost: Counter
+    let reconnects: Counter
+    let malformed: Counter
+    let pauses: Counter
+    let fences: Counter
+    let slotsReady: Gauge
+    let slots: Gauge
+
+    package init(_ registry: MetricRegistry) {
+        self.events = registry.counter("flotilla_shard_events_total", help: "Dispatches received.")
+        self.eventBytes = registry.counter(
+            "flotilla_shard_event_bytes_total", help: "Bytes of messages received, inflated.")
+        self.filtered = registry.counter(
+            "flotilla_shard_events_filtered_total", help: "Dispatches that the publish plan drops.")
+        self.repeated = registry.counter(
+            "flotilla_shard_events_repeated_total", help: "Dispatches replayed though received before.")
+        self.messages = registry.counter("flotilla_shard_messages_total", help: "Messages sent to the broker.")
+        self.confirmed = registry.counter(
+            "flotilla_shard_events_confirmed_total", help: "Events that the broker confirmed.")
+        self.nacked = registry.counter(
+            "flotilla_shard_messages_nacked_total", help: "Messages that the broker refused.")
+        self.returned = registry.counter(
+            "flotilla_shard_messages_returned_total", help: "Messages that reached no queue.")
+        self.republished = registry.counter(
+            "flotilla_shard_messages_republished_total", help: "Messages sent again after their channel was lost.")
+        self.confirmSeconds = registry.histogram("flotilla_shard_confirm_seconds", help: "From publish to confirm.")
+        self.bufferedBytes = registry.gauge("flotilla_shard_buffered_bytes", help: "Bytes of events not yet confirmed.")
+        self.identifies = registry.counter("flotilla_shard_identifies_total", help: "IDENTIFYs sent.")
+        self.resumes = registry.counter("flotilla_shard_resumes_total", help: "RESUMEs sent.")
+        self.sessionsLost = registry.counter(
+            "flotilla_shard_sessions_lost_total", help: "Sessions that could not be resumed.")
+        self.reconnects = registry.counter("flotilla_shard_connects_total", help: "Gateway connections tried.")
+        self.malformed = registry.counter(
+            "flotilla_shard_malformed_payloads_total", help: "Gateway payloads that broke the protocol.")
+        self.pauses = registry.counter(
+            "flotilla_shard_pauses_total", help: "Times that sockets were left unread for lack of room.")
+        self.fences = registry.counter(
+            "flotilla_shard_fences_total", help: "Times that the broker had cut this process off.")
+        self.slotsReady = registry.gauge("flotilla_shard_slots_ready", help: "Slots whose session is live.")
+        self.slots = registry.gauge("flotilla_shard_slots", help: "Slots granted to this process.")
+    }
+}

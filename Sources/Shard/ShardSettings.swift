@@ -1,0 +1,107 @@
+import AMQP
+import ClusterAPI
+import Gateway
+import NIOCore
+package import Runtime
+
+/// Everything a shard process can be told.
+package struct ShardSettings: Sendable {
+    let coordinatorURL: String
+    let memberToken: Secret
+    let registration: MemberRegistration
+    let tokens: ApplicationTokens
+    let broker: AMQPConfiguration?
+    let eventLoops: Int
+    let bufferBytes: Int
+    var slot: SlotSettings
+    package let operations: OperationsServer.Settings
+
+    package init(_ reader: SettingsReader, processID: Int32, version: String) {
+        self.coordinatorURL = reader.requiredString(
+            "coordinator.url", example: "http://coordinator:7400", help: "The coordinator's HTTP API.")
+        self.memberToken = reader.requiredSecret("member.token", help: "Shown to the coordinator.")
+        let id = reader.string(
+            "member.id", default: "shard-\(processID)",
+            help: "Name of this process, the same after a restart: 1 to 64 of a-z A-Z 0-9 . _ -")
+        if !MemberRegistration.isValid(id: id) {
+            reader.reportProblem("member.id", given: id, expected: "1 to 64 of a-z A-Z 0-9 . _ -")
+        }
+        self.registration = MemberRegistration(
+            id: id,
+            kind: .shard,
+            capacity: reader.int(
+                "shard.capacity", default: 1_000, in: 1...100_000, help: "Most slots that this process runs."),
+            zone: reader.string("zone", default: "default", help: "Failure zone of this process."),
+            version: version)
+        let token = reader.optionalSecret(
+            "discord.token", aliases: ["DISCORD_TOKEN"],
+            help: "The bot's token, for every application without one of its own.")
+        let list = reader.optionalSecret(
+            "discord.tokens", help: "Tokens of several applications: `application=token` with commas between.")
+        let tokens = ApplicationTokens(only: token, list: list)
+        if tokens == nil {
+            reader.reportProblem(
+                "discord.tokens", given: "***", expected: "`application=token` pairs with commas between")
+        }
+        self.tokens = tokens ?? ApplicationTokens()
+        if token == nil, list == nil {
+            reader.reportProblem("discord.token", given: nil, expected: "the bot's token")
+        }
+        self.broker = reader.parsed(
+            "amqp.url", default: nil, aliases: ["AMQP_URL"], secret: true,
+            expected: "amqp://user:password@host:port/vhost",
+            help: "RabbitMQ, as a user that may write to its own exchange."
+        ) { try AMQPConfiguration(url: $0) }
+        self.eventLoops = reader.int(
+            "shard.event-loops", default: min(System.coreCount, 8), in: 1...64,
+            help: "Threads that slots are spread over; each has a broker connection.")
+        let megabytes = reader.int(
+            "shard.buffer", default: 64, in: 1...65_536,
+            help: "MiB of unconfirmed events past which sockets are left unread.")
+        self.bufferBytes = megabytes << 20
+        self.slot = SlotSettings(reader)
+        self.operations = OperationsServer.Settings(reader)
+    }
+}
+
+extension SlotSettings {
+    init(_ reader: SettingsReader) {
+        self.partition = LanePartition(
+            count: reader.int(
+                "lanes", default: 32, in: 1...1024,
+                help: "Ordered partitions of events; fixed for the life of a cluster."))
+        self.compression = reader.choice(
+            "gateway.compression", default: GatewayCompression.zstdStream, help: "Transport compression of the gateway."
+        )
+        self.resumeHosts = ResumeHosts(
+            reader.string(
+                "gateway.resume-hosts", default: "discord.gg",
+                help: "Domains that READY may name for resuming, besides the gateway's own host."))
+        self.plan = PublishPlan(
+            dropping: reader.string(
+                "shard.drop-events", default: "", help: "Names of events that are not published, with commas between."
+            )
+            .split(separator: ",").map { $0.filter { $0 != " " } })
+        self.limits.windowEvents = reader.int(
+            "shard.window-events", default: 2_048, in: 1...1_000_000,
+            help: "Unconfirmed events of a slot on their way to the broker.")
+        self.limits.windowBytes = reader.int(
+            "shard.window-bytes", default: 4 << 20, in: 1_024...(1 << 30),
+            help: "Unconfirmed bytes of a slot on their way to the broker.")
+        self.limits.laneMessages = reader.int(
+            "shard.lane-messages", default: 1, in: 1...64,
+            help: "Messages of one slot and lane on their way at once; above 1 a refused message may be overtaken.")
+        self.flushTimeout = reader.duration(
+            "shard.flush-timeout", default: .seconds(8), in: .milliseconds(100)...(.seconds(60)),
+            help: "How long a hand-over waits for confirms.")
+        let authority = reader.optionalString(
+            "gateway.ca-file", help: "PEM certificates to trust at the gateway in place of the system's.")
+        if let authority {
+            do {
+                self.gatewayTLS = try GatewayClientTLS(caFile: authority)
+            } catch {
+                reader.reportProblem("gateway.ca-file", given: authority, expected: "a PEM file with certificates")
+            }
+        }
+    }
+}

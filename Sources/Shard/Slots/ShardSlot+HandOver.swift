@@ -1,0 +1,110 @@
+import ClusterAPI
+import Gateway
+import Logging
+import NIOCore
+import Runtime
+
+extension ShardSlot {
+    // MARK: Room
+
+    func pauseReading() {
+        guard self.isReading else { return }
+        self.isReading = false
+        self.metrics.pauses.increment()
+        self.logger.warning("no room for more events: the socket is left unread")
+        self.connection?.setReading(false)
+        self.session.readingPaused(now: .now)
+        self.schedule()
+    }
+
+    func resumeReading() {
+        guard !self.isReading, self.handOver == nil else { return }
+        self.isReading = true
+        self.connection?.setReading(true)
+        self.perform(self.session.readingResumed(now: .now))
+    }
+
+    // MARK: Ending
+
+    /// Lets go of the slot in good order: stops reading, waits for confirms, and closes so that another process can
+    /// RESUME. Done when the future is; what is not confirmed in time is left to the replay.
+    func release() -> EventLoopFuture<Void> {
+        if let handOver { return handOver.done.futureResult }
+        let done = self.eventLoop.makePromise(of: Void.self)
+        self.handOver = HandOver(done: done)
+        self.isReading = false
+        self.connection?.setReading(false)
+        self.session.readingPaused(now: .now)
+        self.schedule()
+        self.handOver?.timer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.settings.flushTimeout))
+        {
+            self.closeForHandOver()
+        }
+        self.publisher.hasWork(self)
+        if self.pipeline.isDrained { self.closeForHandOver() }
+        return done.futureResult
+    }
+
+    func closeForHandOver() {
+        guard self.handOver != nil, self.handOver?.generation == nil else { return }
+        self.handOver?.timer?.cancel()
+        let hadConnection = self.connection != nil
+        self.handOver?.generation = self.generation
+        self.perform(self.session.stop(now: .now))
+        // One that is still being made must not open any more.
+        self.forgetConnection()
+        guard hadConnection else { return self.finishHandOver() }
+        self.handOver?.timer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.settings.closeTimeout))
+        {
+            self.finishHandOver()
+        }
+    }
+
+    func finishHandOver() {
+        guard let handOver, !handOver.isDone else { return }
+        handOver.timer?.cancel()
+        self.handOver?.isDone = true
+        self.leavePublisher()
+        handOver.done.succeed()
+    }
+
+    /// Cuts the slot off at once: somebody else may run it already. Nothing more is published.
+    func drop() {
+        let connection = self.connection
+        self.forgetConnection()
+        connection?.drop()
+        _ = self.session.stop(now: .now)
+        self.schedule()
+        self.leavePublisher()
+        if let handOver, !handOver.isDone { self.finishHandOver() }
+    }
+
+    private func leavePublisher() {
+        self.publisher.remove(self)
+        self.publisher.changeBufferedBytes(by: -self.pipeline.assembler.bufferedBytes)
+        self.pipeline.discardBuffer()
+    }
+
+    // MARK: For the coordinator
+
+    func observe(now: Instant) -> ObservedSlot {
+        let rates = self.meter.rates(now: now)
+        var status = self.session.status
+        if let handOver, status != .failed { status = handOver.isDone ? .released : .handingOver }
+        return ObservedSlot(
+            slot: self.grant.slot,
+            epoch: self.grant.epoch,
+            status: status,
+            session: self.session.session.flatMap { identity in
+                self.pipeline.watermark.map {
+                    SessionState(sessionID: identity.id, resumeURL: identity.resumeURL, sequence: $0)
+                }
+            },
+            guilds: self.guilds.count,
+            eventsPerSecond: rates.events,
+            bytesPerSecond: rates.bytes,
+            latencyMilliseconds: self.session.latency.map { $0 / .milliseconds(1) },
+            reason: self.session.reason
+        )
+    }
+}

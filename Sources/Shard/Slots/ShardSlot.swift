@@ -1,0 +1,229 @@
+import ClusterAPI
+import Discord
+import Foundation
+import Gateway
+import Logging
+import NIOCore
+import Runtime
+
+/// Runs one slot: its session over gateway connections, and its events to the publisher. Confined to one event loop.
+final class ShardSlot {
+    typealias Instant = ContinuousClock.Instant
+
+    /// Asks the coordinator for leave to IDENTIFY.
+    typealias AskPermit = @Sendable (SlotGrant) async -> PermitAnswer?
+
+    let grant: SlotGrant
+    let eventLoop: any EventLoop
+    let token: Secret
+    let settings: SlotSettings
+    let publisher: LanePublisher
+    let metrics: ShardMetrics
+    let askPermit: AskPermit
+    let logger: Logger
+    let message: BatchMessage
+    var random: SplitMix64
+
+    var session: GatewaySession
+    var pipeline: EventPipeline
+    var budget = SendBudget()
+    var connection: GatewayConnection?
+    /// Counts connections: what an earlier one still says is not heard.
+    var generation: UInt64 = 0
+    var timer: (deadline: Instant, task: Scheduled<Void>)?
+    var isReading = true
+    var guilds: Set<UInt64> = []
+    /// False for a session that another process began: its guilds show with their events.
+    var knowsGuilds = true
+    var meter: EventMeter
+    var handOver: HandOver?
+    var isInLine = false
+
+    init(
+        grant: SlotGrant,
+        token: Secret,
+        settings: SlotSettings,
+        publisher: LanePublisher,
+        metrics: ShardMetrics,
+        askPermit: @escaping AskPermit,
+        logger: Logger
+    ) {
+        self.grant = grant
+        self.eventLoop = publisher.eventLoop
+        self.token = token
+        self.settings = settings
+        self.publisher = publisher
+        self.metrics = metrics
+        self.askPermit = askPermit
+        var logger = logger
+        logger[metadataKey: "shard.slot"] = "\(grant.slot)"
+        logger[metadataKey: "shard.epoch"] = "\(grant.epoch)"
+        self.logger = logger
+        self.message = BatchMessage(grant)
+        self.random = SplitMix64(seed: .random(in: .min ... .max))
+        self.pipeline = EventPipeline(
+            shard: grant.slot.shard, partition: settings.partition, plan: settings.plan, limits: settings.limits)
+        var resumed: SessionIdentity?
+        if let session = grant.session {
+            let url = settings.resumeHosts.resumeURL(named: session.resumeURL, gateway: grant.gatewayURL).url
+            resumed = SessionIdentity(id: session.sessionID, resumeURL: url)
+            self.pipeline.begin(session: session.sessionID, settled: session.sequence)
+            self.knowsGuilds = false
+        }
+        self.session = GatewaySession(
+            gatewayURL: grant.gatewayURL, resuming: resumed, policy: settings.policy, seed: .random(in: .min ... .max))
+        self.meter = EventMeter(now: .now)
+    }
+
+    func start() {
+        self.publisher.add(self)
+        self.perform(self.session.start(now: .now))
+    }
+
+    struct HandOver {
+        let done: EventLoopPromise<Void>
+        /// The connection that is being closed; `nil` while confirms are waited for.
+        var generation: UInt64?
+        var timer: Scheduled<Void>?
+        var isDone = false
+    }
+
+    // MARK: Doing what the session says
+
+    func perform(_ actions: [GatewaySession.Action]) {
+        for action in actions {
+            switch action {
+            case .connect(let url): self.connect(to: url)
+            case .requestPermit(let ticket): self.requestPermit(ticket)
+            case .sendIdentify:
+                self.metrics.identifies.increment()
+                self.logger.info("IDENTIFY")
+                self.send {
+                    try ClientPayload.identify(
+                        token: self.token, intents: self.grant.intents, shard: self.grant.slot.shard,
+                        numShards: self.grant.numShards)
+                }
+            case .sendResume(let sessionID):
+                let watermark = self.pipeline.watermark ?? 0
+                self.metrics.resumes.increment()
+                self.logger.info("RESUME", metadata: ["gateway.sequence": "\(watermark)"])
+                self.send { try ClientPayload.resume(token: self.token, sessionID: sessionID, sequence: watermark) }
+            case .sendHeartbeat: self.sendHeartbeat()
+            case .close(let code): self.close(code: code)
+            case .sessionLost:
+                self.metrics.sessionsLost.increment()
+                self.logger.warning(
+                    "session lost: events after the watermark may be missing",
+                    metadata: ["gateway.sequence": "\(self.pipeline.watermark ?? 0)"])
+                self.pipeline.endSession()
+            case .stopped:
+                self.logger.error("Discord refuses this slot", metadata: ["reason": "\(self.session.reason ?? "")"])
+                self.forgetConnection()
+            }
+        }
+        self.schedule()
+    }
+
+    private func connect(to url: String) {
+        // On the way out nobody needs a new connection.
+        guard self.handOver == nil else { return _ = self.session.stop(now: .now) }
+        self.forgetConnection()
+        self.metrics.reconnects.increment()
+        let generation = self.generation
+        let slot = NIOLoopBound(self, eventLoop: self.eventLoop)
+        let settings = self.settings
+        let eventLoop = self.eventLoop
+        eventLoop.makeFutureWithTask {
+            try await GatewayClient.connect(
+                to: GatewayURL(url, compression: settings.compression), tls: settings.gatewayTLS,
+                limits: settings.gatewayLimits,
+                group: eventLoop, deadline: .now + settings.connectTimeout
+            ) { connection in
+                slot.value.opened(connection, generation)
+                return SlotConnection(slot: slot, generation: generation)
+            }
+        }.assumeIsolated().whenComplete { result in
+            guard generation == self.generation, case .failure(let error) = result else { return }
+            self.note(failure: "\(error)")
+            self.perform(self.session.connectFailed("can't connect: \(error)", now: .now))
+        }
+    }
+
+    private func opened(_ connection: GatewayConnection, _ generation: UInt64) {
+        guard generation == self.generation else { return connection.drop() }
+        self.connection = connection
+        self.budget = SendBudget()
+        if !self.isReading { connection.setReading(false) }
+        self.perform(self.session.connected(now: .now))
+    }
+
+    private func requestPermit(_ ticket: Int) {
+        // An IDENTIFY without a broker only fills memory, and burns a session start.
+        guard self.publisher.isOpen else {
+            return self.perform(
+                self.session.permitAnswered(ticket: ticket, validity: nil, retryAfter: .milliseconds(500), now: .now))
+        }
+        let askPermit = self.askPermit
+        let grant = self.grant
+        self.eventLoop.makeFutureWithTask { await askPermit(grant) }.assumeIsolated().whenSuccess { answer in
+            self.perform(
+                self.session.permitAnswered(
+                    ticket: ticket,
+                    validity: answer?.validMilliseconds.map { .milliseconds($0) },
+                    retryAfter: answer?.retryAfterMilliseconds.map { .milliseconds($0) },
+                    now: .now))
+        }
+    }
+
+    private func send(_ payload: () throws -> ByteBuffer) {
+        do {
+            let bytes = try payload()
+            guard bytes.readableBytes <= ClientPayload.maximumBytes, self.budget.take(.other, now: .now) == nil else {
+                return self.logger.error(
+                    "a payload can't be sent", metadata: ["gateway.bytes": "\(bytes.readableBytes)"])
+            }
+            self.connection?.send(bytes)
+        } catch {
+            self.logger.error("a payload can't be written", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func sendHeartbeat() {
+        // A gateway that asks for more beats than it allows gets none.
+        guard self.budget.take(.heartbeat, now: .now) == nil else { return }
+        // The watermark and not the last number received: a gateway may trim its replay buffer at it.
+        let watermark = self.pipeline.watermark.flatMap { $0 > 0 ? $0 : nil }
+        self.connection?.send(ClientPayload.heartbeat(watermark: watermark))
+    }
+
+    private func close(code: UInt16) {
+        let connection = self.connection
+        self.forgetConnection()
+        connection?.close(code: code)
+    }
+
+    func forgetConnection() {
+        self.generation += 1
+        self.connection = nil
+    }
+
+    func schedule() {
+        guard let deadline = self.session.nextDeadline else {
+            self.timer?.task.cancel()
+            self.timer = nil
+            return
+        }
+        if let timer, timer.deadline == deadline { return }
+        self.timer?.task.cancel()
+        let delay = TimeAmount(max(.zero, deadline - .now))
+        let task = self.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+            self.timer = nil
+            self.perform(self.session.timerFired(now: .now))
+        }
+        self.timer = (deadline, task)
+    }
+
+    func note(failure: String) {
+        self.logger.warning("gateway connection ended", metadata: ["reason": "\(failure)"])
+    }
+}

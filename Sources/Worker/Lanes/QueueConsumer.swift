@@ -1,0 +1,130 @@
+import AMQP
+import Logging
+import NIOCore
+import Synchronization
+
+/// Reads one queue over a connection of its own, and connects again until it is told to stop.
+///
+/// One connection a queue: leaving a quorum queue with `basic.cancel` or `channel.close` puts unacked messages back out of order on
+/// RabbitMQ 3.10; cutting the connection does not.
+final class QueueConsumer: Sendable {
+    enum Order: Sendable {
+        /// One delivery at a time, in the queue's order.
+        case strict
+        /// As many at once as were prefetched.
+        case none
+    }
+
+    private enum Input: Sendable {
+        case delivery(AMQPDelivery)
+        case stopped
+        /// The broker or the network ended it.
+        case lost(String)
+    }
+
+    let queue: String
+    private let configuration: AMQPConfiguration
+    private let eventLoop: any EventLoop
+    private let prefetch: UInt16
+    private let order: Order
+    private let handle: @Sendable (AMQPDelivery, AMQPChannel) async -> Void
+    private let logger: Logger
+    private let isStopped = Mutex(false)
+    private let current = Mutex<AsyncStream<Input>.Continuation?>(nil)
+
+    init(
+        queue: String,
+        configuration: AMQPConfiguration,
+        eventLoop: any EventLoop,
+        prefetch: UInt16,
+        order: Order,
+        logger: Logger,
+        handle: @escaping @Sendable (AMQPDelivery, AMQPChannel) async -> Void
+    ) {
+        self.queue = queue
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.prefetch = prefetch
+        self.order = order
+        self.logger = logger
+        self.handle = handle
+    }
+
+    /// Ends `run` once the delivery in hand is done.
+    func stop() {
+        self.isStopped.withLock { $0 = true }
+        self.current.withLock { $0 }?.yield(.stopped)
+    }
+
+    func run() async {
+        var attempt = 0
+        var generator = SystemRandomNumberGenerator()
+        let backoff = AMQPBackoff()
+        while !self.isStopped.withLock({ $0 }), !Task.isCancelled {
+            do {
+                try await self.consumeUntilLost()
+                attempt = 0
+            } catch {
+                attempt += 1
+                self.logger.log(
+                    level: attempt < 3 ? .debug : .warning, "can't read a queue",
+                    metadata: ["broker.queue": "\(self.queue)", "error": "\(error)"])
+            }
+            guard !self.isStopped.withLock({ $0 }) else { return }
+            // Cancelled: the loop's condition ends it.
+            try? await Task.sleep(for: backoff.delay(attempt: attempt, using: &generator))
+        }
+    }
+
+    private func consumeUntilLost() async throws {
+        let connection = try await AMQPConnection.connect(self.configuration, on: self.eventLoop, logger: self.logger)
+        // Unacked deliveries go back to their queue, in order.
+        defer { connection.drop() }
+        let channel = try await connection.openChannel()
+        try await channel.setPrefetch(self.prefetch)
+        // Holds no more than the prefetch allows and one word of the end.
+        let (inputs, continuation) = AsyncStream.makeStream(of: Input.self)
+        self.current.withLock { $0 = continuation }
+        defer { self.current.withLock { $0 = nil } }
+        // Stopped before the stream was there to tell.
+        if self.isStopped.withLock({ $0 }) { return }
+        try await channel.consume(
+            self.queue,
+            onCancel: { error in continuation.yield(.lost(error?.description ?? "the connection was closed")) },
+            onDelivery: { continuation.yield(.delivery($0)) })
+        switch self.order {
+        case .strict: await self.takeInOrder(inputs, channel)
+        case .none: await self.takeAtOnce(inputs, channel)
+        }
+        // Acks have no answer; the answer to this tells that the broker has taken them.
+        if channel.isOpen { try await channel.setPrefetch(self.prefetch) }
+    }
+
+    private func takeInOrder(_ inputs: AsyncStream<Input>, _ channel: AMQPChannel) async {
+        for await input in inputs {
+            // A stop comes behind what was prefetched, and goes before it.
+            if self.isStopped.withLock({ $0 }) { return }
+            switch input {
+            case .delivery(let delivery): await self.handle(delivery, channel)
+            case .stopped: return
+            case .lost(let reason): return self.reportLoss(reason)
+            }
+        }
+    }
+
+    private func takeAtOnce(_ inputs: AsyncStream<Input>, _ channel: AMQPChannel) async {
+        await withDiscardingTaskGroup { group in
+            for await input in inputs {
+                switch input {
+                case .delivery(let delivery): group.addTask { await self.handle(delivery, channel) }
+                case .stopped: return
+                case .lost(let reason): return self.reportLoss(reason)
+                }
+            }
+        }
+    }
+
+    private func reportLoss(_ reason: String) {
+        self.logger.info("a queue's reader was cut off", metadata: ["broker.queue": "\(self.queue)", "error": "\(reason)"])
+    }
+}

@@ -1,0 +1,70 @@
+import Logging
+import Redis
+import Synchronization
+
+/// Discord's global limit of 50 requests a second for a bot, shared by every process through Redis.
+///
+/// A cell-rate limit by Redis' own clock: one request each 1/45 s, and at most 4 ahead of that, so that no second ever holds more than 49.
+final class GlobalRateLimit: Sendable {
+    static let interval: Duration = .microseconds(22_222)
+    static let burst = 4
+    /// What one process may send while Redis is away: ten processes together stay below the limit.
+    static let localInterval: Duration = .milliseconds(220)
+
+    /// KEYS[1]: the time, in microseconds, at which the next request is due. Answers how many microseconds to wait; 0 has taken one.
+    private static let script = RedisScript(
+        """
+        local time = redis.call('TIME')
+        local now = time[1] * 1000000 + time[2]
+        local interval = tonumber(ARGV[1])
+        local due = tonumber(redis.call('GET', KEYS[1]) or '0')
+        if due < now then due = now end
+        local wait = due - now - interval * tonumber(ARGV[2])
+        if wait > 0 then return math.ceil(wait) end
+        redis.call('SET', KEYS[1], string.format('%d', due + interval), 'PX', 10000)
+        return 0
+        """)
+
+    private let redis: RedisClient
+    private let key: String
+    private let logger: Logger
+    private let localDue = Mutex<ContinuousClock.Instant>(.now)
+
+    /// - Parameter application: whose limit it is: a key of the bot, never its token.
+    init(redis: RedisClient, application: String, logger: Logger) {
+        self.redis = redis
+        self.key = "rl:{\(application)}:global"
+        self.logger = logger
+    }
+
+    /// Waits until one request may be sent.
+    func take() async throws {
+        while true {
+            let wait: Duration
+            do {
+                let answer = try await self.redis.run(
+                    Self.script, keys: [.string(self.key)],
+                    arguments: [.integer(Self.interval.microseconds), .integer(Int64(Self.burst))], timeout: .milliseconds(500))
+                wait = .microseconds(answer.integer ?? 0)
+            } catch {
+                self.logger.warning("the shared rate limit is out of reach", metadata: ["error": "\(error)"])
+                return try await self.takeLocally()
+            }
+            if wait == .zero { return }
+            try await Task.sleep(for: wait)
+        }
+    }
+
+    private func takeLocally() async throws {
+        let due = self.localDue.withLock { due in
+            let mine = max(due, .now)
+            due = mine.advanced(by: Self.localInterval)
+            return mine
+        }
+        try await Task.sleep(until: due, clock: .continuous)
+    }
+}
+
+extension Duration {
+    fileprivate var microseconds: Int64 { Int64(self / .microseconds(1)) }
+}

@@ -1,0 +1,189 @@
+import ClusterAPI
+import Discord
+import Foundation
+import Testing
+
+@testable import Coordinator
+
+@Suite("Cluster state")
+struct ClusterStateTests {
+    private let application = Snowflake(rawValue: 7)
+    private let date = Date(timeIntervalSince1970: 1_700_000_000)
+    private var state = ClusterState(policy: ClusterPolicy(), firstVersion: 0)
+
+    init() {
+        self.state.applicationFound(
+            self.application, name: "bot", numShards: 4, intents: 1, gatewayURL: "ws://gateway", knownGeneration: nil)
+    }
+
+    private func slot(_ shard: Int, generation: Int = 1) -> Slot {
+        Slot(application: self.application, generation: generation, shard: shard)
+    }
+
+    private func registration(_ id: String, _ kind: MemberKind = .shard) -> MemberRegistration {
+        MemberRegistration(id: id, kind: kind, capacity: 100, zone: "z", version: "1")
+    }
+
+    private func renewal(_ incarnation: Int, _ slots: [ObservedSlot] = [], draining: Bool = false) -> LeaseRenewal {
+        LeaseRenewal(incarnation: incarnation, appliedVersion: 0, waitMilliseconds: 0, slots: slots, draining: draining)
+    }
+
+    private func shards(_ id: String, _ state: ClusterState) -> [Int] { state.desired(for: id).slots.map(\.slot.shard) }
+
+    @Test mutating func `All slots go to the only member, each with a first epoch`() {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        let desired = self.state.desired(for: "a")
+        #expect(desired.slots.map(\.slot.shard) == [0, 1, 2, 3])
+        #expect(desired.slots.allSatisfy { $0.epoch == 1 && $0.numShards == 4 && $0.session == nil })
+    }
+
+    @Test mutating func `A silent member's slots are granted elsewhere only after the fence`() {
+        let lost = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        let later = self.state.policy.lease
+        _ = self.state.memberRegistered(self.registration("b"), now: later - .seconds(1), date: self.date)
+        self.state.timePassed(now: later)
+        self.state.assign(now: later)
+        #expect(self.state.fences == [lost])
+        #expect(self.shards("b", self.state).isEmpty)
+
+        self.state.fenced(lost)
+        self.state.assign(now: later)
+        #expect(self.shards("b", self.state) == [0, 1, 2, 3])
+        #expect(self.state.desired(for: "b").slots.allSatisfy { $0.epoch == 2 })
+        #expect(self.state.members["a"] == nil)
+    }
+
+    @Test mutating func `The next owner gets the session and the watermark that were told last`() throws {
+        let lost = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        let session = SessionState(sessionID: "s", resumeURL: "ws://resume", sequence: 41)
+        let seen = ObservedSlot(slot: self.slot(0), epoch: 1, status: .ready, session: session)
+        try self.state.leaseRenewed("a", self.renewal(1, [seen]), now: .seconds(1), date: self.date)
+        let late = ObservedSlot(
+            slot: self.slot(0), epoch: 1, status: .ready, session: .init(sessionID: "s", resumeURL: "ws://resume", sequence: 12))
+        try self.state.leaseRenewed("a", self.renewal(1, [late]), now: .seconds(2), date: self.date)
+        self.state.timePassed(now: .seconds(60))
+        self.state.fenced(lost)
+        _ = self.state.memberRegistered(self.registration("b"), now: .seconds(60), date: self.date)
+        self.state.assign(now: .seconds(60))
+        #expect(self.state.desired(for: "b").slots.first?.session == session)
+    }
+
+    @Test mutating func `A report of an old epoch or of another's slot changes nothing`() throws {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        let session = SessionState(sessionID: "s", resumeURL: "u", sequence: 1)
+        let stale = ObservedSlot(slot: self.slot(0), epoch: 0, status: .released, session: session)
+        try self.state.leaseRenewed("a", self.renewal(1, [stale]), now: .zero, date: self.date)
+        #expect(self.state.slots[self.slot(0)]?.session == nil)
+        #expect(self.shards("a", self.state) == [0, 1, 2, 3])
+    }
+
+    @Test mutating func `A new life of a member does not get the old life's slots before the fence`() {
+        let first = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        let second = self.state.memberRegistered(self.registration("a"), now: .seconds(1), date: self.date)
+        self.state.assign(now: .seconds(1))
+        #expect(second.incarnation == first.incarnation + 1)
+        #expect(self.shards("a", self.state).isEmpty)
+        self.state.fenced(first)
+        self.state.assign(now: .seconds(1))
+        #expect(self.shards("a", self.state) == [0, 1, 2, 3])
+    }
+
+    @Test mutating func `A renewal of an incarnation that is over is refused`() {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        #expect(throws: ClusterState.StaleIncarnation.self) {
+            try self.state.leaseRenewed("a", self.renewal(1), now: .zero, date: self.date)
+        }
+        #expect(throws: ClusterState.StaleIncarnation.self) {
+            try self.state.leaseRenewed("nobody", self.renewal(1), now: .zero, date: self.date)
+        }
+    }
+
+    @Test mutating func `A slot moves only after its owner said that it let go`() throws {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        _ = self.state.memberRegistered(self.registration("b"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        #expect(self.shards("a", self.state) == [0, 1])
+        #expect(self.shards("b", self.state).isEmpty)
+
+        let session = SessionState(sessionID: "s", resumeURL: "u", sequence: 9)
+        let released = ObservedSlot(slot: self.slot(3), epoch: 1, status: .released, session: session)
+        try self.state.leaseRenewed("a", self.renewal(1, [released]), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        #expect(self.shards("b", self.state) == [3])
+        #expect(self.state.desired(for: "b").slots.first?.session == session)
+        #expect(self.state.desired(for: "b").slots.first?.epoch == 2)
+    }
+
+    @Test mutating func `An owner that does not hand over in time is fenced`() {
+        let slow = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        _ = self.state.memberRegistered(self.registration("b"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        let later = self.state.policy.handOver
+        for id in ["a", "b"] { self.state.members[id]?.leaseEnds = later + .seconds(6) }
+        self.state.timePassed(now: later - .seconds(1))
+        #expect(self.state.fences.isEmpty)
+        self.state.timePassed(now: later)
+        #expect(self.state.fences == [slow])
+    }
+
+    @Test mutating func `A drained member is left with nothing`() throws {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        _ = self.state.memberRegistered(self.registration("b"), now: .zero, date: self.date)
+        try self.state.leaseRenewed("a", self.renewal(1, draining: true), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        #expect(self.shards("a", self.state).isEmpty)
+        let released = (0..<4).map { ObservedSlot(slot: self.slot($0), epoch: 1, status: .released) }
+        try self.state.leaseRenewed("a", self.renewal(1, released, draining: true), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        #expect(self.shards("b", self.state) == [0, 1, 2, 3])
+    }
+
+    @Test mutating func `Another shard count starts the next generation and only that is assigned`() {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.applicationFound(
+            self.application, name: "bot", numShards: 2, intents: 1, gatewayURL: "ws://gateway", knownGeneration: (1, 4))
+        self.state.assign(now: .zero)
+        #expect(self.state.desired(for: "a").slots.map(\.slot) == [self.slot(0, generation: 2), self.slot(1, generation: 2)])
+    }
+
+    @Test mutating func `Desired state keeps its version while it is the same, and grows with each change`() {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        let first = self.state.desired(for: "a").version
+        self.state.assign(now: .seconds(1))
+        #expect(self.state.desired(for: "a").version == first)
+        _ = self.state.memberRegistered(self.registration("b"), now: .zero, date: self.date)
+        self.state.assign(now: .seconds(1))
+        #expect(self.state.desired(for: "a").version > first)
+    }
+
+    @Test mutating func `Lanes are granted to workers and leave with them`() {
+        _ = self.state.memberRegistered(self.registration("w", .worker), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        #expect(self.state.desired(for: "w").lanes.count == 32)
+        #expect(self.state.desired(for: "w").slots.isEmpty)
+        self.state.timePassed(now: .seconds(60))
+        self.state.assign(now: .seconds(60))
+        #expect(self.state.lanes.allSatisfy { $0.primary == nil })
+    }
+
+    @Test mutating func `Changes name every member and slot that has to be written down`() {
+        _ = self.state.takeChanges()
+        let owner = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        #expect(self.state.takeChanges() == Set([.member("a")] + (0..<4).map { .slot(self.slot($0)) }))
+        #expect(self.state.takeChanges().isEmpty)
+        self.state.timePassed(now: .seconds(60))
+        self.state.fenced(owner)
+        #expect(self.state.takeChanges() == Set([.member("a")] + (0..<4).map { .slot(self.slot($0)) }))
+    }
+}

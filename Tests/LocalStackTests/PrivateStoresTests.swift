@@ -1,0 +1,100 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import LocalStack
+
+@Suite("Private stores", .serialized, .timeLimit(.minutes(3)))
+struct PrivateStoresTests {
+    @Test func `They answer, listen on loopback only, and leave nothing behind, twice in a row`() async throws {
+        let directory = try TemporaryDirectory("stores")
+        let mark = MarkedProcesses(mark: try StackDirectory(creating: directory.path).path)
+        var addresses: [StoreAddresses] = []
+        for _ in 0..<2 {
+            addresses.append(
+                try await withStores(directory: directory.path) { addresses in
+                    let listeners = try Listener.of(mark.find())
+                    // AMQP, Erlang's distribution and port mapper, Redis, PostgreSQL.
+                    #expect(Set(listeners.map(\.port)).count == 5)
+                    #expect(listeners.allSatisfy { $0.isLoopback }, "\(listeners)")
+                    for url in [addresses.amqpShard, addresses.redis, addresses.database] {
+                        let port = try #require(URLComponents(string: url)?.port)
+                        #expect(listeners.contains { $0.port == port })
+                    }
+                    return addresses
+                })
+            #expect(mark.find() == [])
+        }
+        #expect(addresses[0] == addresses[1])
+    }
+
+    @Test func `They start again after everything was killed`() async throws {
+        let directory = try TemporaryDirectory("stores")
+        let mark = MarkedProcesses(mark: try StackDirectory(creating: directory.path).path)
+        try await withStores(directory: directory.path) { _ in
+            for process in mark.find() { kill(process, SIGKILL) }
+        }
+        try await withStores(directory: directory.path) { _ in #expect(mark.find().count >= 4) }
+        #expect(mark.find() == [])
+    }
+
+    @Test func `They run below a folder that is closed to others`() async throws {
+        let directory = try TemporaryDirectory("closed")
+        try StackDirectory.make(directory.path, mode: 0o700)
+        try await withStores(directory: directory.path("stack")) { addresses in
+            #expect(addresses.database.hasPrefix("postgres://"))
+        }
+        // Not a link where the stack isn't root's.
+        if let target = try? FileManager.default.destinationOfSymbolicLink(atPath: directory.path("stack/postgres")) {
+            #expect(target.hasPrefix("/var/tmp/flotilla-postgres-"))
+            try FileManager.default.removeItem(atPath: target)
+        }
+    }
+
+    @Test func `The body's error is thrown once they are gone`() async throws {
+        struct Failure: Error {}
+        let directory = try TemporaryDirectory("stores")
+        let mark = MarkedProcesses(mark: try StackDirectory(creating: directory.path).path)
+        await #expect(throws: Failure.self) {
+            try await withStores(directory: directory.path) { _ in throw Failure() }
+        }
+        #expect(mark.find() == [])
+    }
+}
+
+/// A listening TCP socket, as the kernel tells it.
+private struct Listener: CustomStringConvertible {
+    let address: String
+    let port: Int
+
+    var isLoopback: Bool {
+        // 127.0.0.1 and ::1 in the kernel's words of host order.
+        self.address == "0100007F" || self.address == "00000000000000000000000001000000"
+    }
+
+    var description: String { "\(self.address):\(self.port)" }
+
+    static func of(_ processes: [Int32]) throws -> [Listener] {
+        var sockets: Set<String> = []
+        for process in processes {
+            let folder = "/proc/\(process)/fd"
+            // A process that ended meanwhile has none.
+            for entry in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+                guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(entry)"),
+                    target.hasPrefix("socket:[")
+                else { continue }
+                sockets.insert(String(target.dropFirst(8).dropLast()))
+            }
+        }
+        return try ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
+            let table = try #require(FileManager.default.contents(atPath: path))
+            return String(decoding: table, as: UTF8.self).split(separator: "\n").dropFirst().compactMap {
+                line -> Listener? in
+                let fields = line.split(separator: " ")
+                guard fields.count > 9, fields[3] == "0A", sockets.contains(String(fields[9])) else { return nil }
+                let local = fields[1].split(separator: ":")
+                return Listener(address: String(local[0]), port: Int(local[1], radix: 16) ?? 0)
+            }
+        }
+    }
+}

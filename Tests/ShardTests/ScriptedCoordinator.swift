@@ -1,0 +1,83 @@
+import AMQP
+import ClusterAPI
+import Synchronization
+
+@testable import Shard
+
+/// A coordinator that a test plays by hand: it grants what it is told to, and keeps what members tell.
+final class ScriptedCoordinator: MemberCoordinator {
+    struct State {
+        var incarnation = 0
+        var version = 1
+        var grants: [SlotGrant] = []
+        var told: [ObservedSlot] = []
+        var final: LeaseRenewal?
+        var permits = 0
+        var refusesPermits = false
+        var isAway = false
+        var isLeaseLost = false
+    }
+
+    private let topology: TestTopology
+    private let state = Mutex(State())
+
+    init(_ topology: TestTopology) { self.topology = topology }
+
+    var now: State { self.state.withLock { $0 } }
+
+    func change(_ body: (inout State) -> Void) {
+        self.state.withLock { state in
+            body(&state)
+        }
+    }
+
+    func grant(_ grants: [SlotGrant]) {
+        self.change {
+            $0.grants = grants
+            $0.version += 1
+        }
+    }
+
+    func told(_ slot: Slot) -> ObservedSlot? { self.now.told.first { $0.slot == slot } }
+
+    func register(_ registration: MemberRegistration) async throws(Failure) -> MemberRegistered {
+        let incarnation = self.state.withLock { state in
+            state.incarnation += 1
+            state.isLeaseLost = false
+            state.told = []
+            return state.incarnation
+        }
+        do {
+            try await self.topology.admit(incarnation: incarnation)
+        } catch {
+            throw Failure(code: .unavailable, message: "\(error)")
+        }
+        return MemberRegistered(
+            incarnation: incarnation, leaseMilliseconds: 6_000, renewMilliseconds: 100,
+            exchange: self.topology.exchange(incarnation: incarnation))
+    }
+
+    func renew(_ renewal: LeaseRenewal, member: String) async throws(Failure) -> DesiredState {
+        let state = self.now
+        if state.isAway { throw Failure(code: .unavailable, message: "away") }
+        guard renewal.incarnation == state.incarnation, !state.isLeaseLost else {
+            throw Failure(code: .staleIncarnation, message: "stale")
+        }
+        self.change { $0.told = renewal.slots }
+        return DesiredState(version: state.version, slots: self.now.grants, lanes: [])
+    }
+
+    func deregister(_ final: LeaseRenewal, member: String) async throws(Failure) {
+        self.change { $0.final = final }
+    }
+
+    func permit(_ request: PermitRequest) async throws(Failure) -> PermitAnswer {
+        self.state.withLock { state in
+            if state.refusesPermits {
+                return PermitAnswer(validMilliseconds: nil, retryAfterMilliseconds: 50, reason: "not now")
+            }
+            state.permits += 1
+            return PermitAnswer(validMilliseconds: 2_000, retryAfterMilliseconds: nil, reason: nil)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Discord
+import NIOCore
+import Testing
+
+@testable import Worker
+
+@Suite("Events of a message")
+struct WorkerEventTests {
+    @Test func `Lines become events in order, and d stays as it was sent`() throws {
+        let body = """
+            {"s":1,"t":"MESSAGE_CREATE","g":"81384788765712384","at":1700000000123,"d":{"a": "x\\",\\"d\\":" }}
+            {"s":2,"t":"READY","g":null,"at":5,"d":{}}
+
+            """
+        let events = try WorkerEvent.events(in: ByteBuffer(string: body))
+        #expect(events.map(\.sequence) == [1, 2])
+        #expect(events.map(\.name) == [.messageCreate, .ready])
+        #expect(events.map(\.guildID) == [Snowflake(rawValue: 81_384_788_765_712_384), nil])
+        #expect(events.map(\.receivedAt) == [1_700_000_000_123, 5])
+        #expect(String(buffer: events[0].payload) == #"{"a": "x\",\"d\":" }"#)
+        #expect(String(buffer: events[1].payload) == "{}")
+    }
+
+    @Test func `An event without a guild is read`() throws {
+        let events = try WorkerEvent.events(in: ByteBuffer(string: #"{"s":1,"t":"READY","at":5,"d":{}}"#))
+        #expect(events[0].guildID == nil)
+    }
+
+    @Test(arguments: [
+        "nonsense", "{}", #"{"s":1,"t":"X","at":1}"#, #"{"s":"x","t":"X","at":1,"d":{}}"#, #"{"s":1,"t":"X","at":1,"d":{}"#,
+        #","d":}"#, "}",
+    ])
+    func `A line that is not an event is refused`(line: String) {
+        #expect(throws: WorkerEvent.Malformed.self) { try WorkerEvent.events(in: ByteBuffer(string: line)) }
+    }
+
+    @Test func `No lines are no events`() throws {
+        #expect(try WorkerEvent.events(in: ByteBuffer()).isEmpty)
+    }
+}
