@@ -33,8 +33,9 @@ test: setup ## All tests, beside private stores; TEST_FILTER=regex for some
 	@$(TIED) scripts/test-with-stores scripts/run-tests
 
 .PHONY: bench
-bench: setup ## Benchmarks against the limit, one JSON object a line
-	@$(TIED) swift build --package-path LoadTests -c release
+bench: setup ## Benchmarks against the limit, one JSON object a line; BENCH="redis --rounds 3" for some
+	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) --product flotilla >&2
+	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) -c release --product flotilla-bench >&2
 	@$(TIED) scripts/test-with-stores scripts/run-bench
 
 .PHONY: lint

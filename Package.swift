@@ -176,13 +176,21 @@ let package = Package(
         tests("AMQPTests", ["AMQP", logging, nioCore, nioEmbedded, nioPosix, nioSSL]),
         tests("RedisTests", ["Redis", logging, nioCore, nioEmbedded, nioPosix, nioSSL]),
         tests("PostgresTests", ["Postgres", logging]),
-        tests("ClusterAPITests", ["ClusterAPI", logging]),
-        tests("CoordinatorTests", ["AMQP", "ClusterAPI", "Coordinator", "Discord", "Postgres", "Runtime", "Schema", logging, nioPosix]),
+        tests("ClusterAPITests", ["ClusterAPI", "Discord", "Runtime", logging, nioCore, nioHTTP1, nioPosix]),
+        tests(
+            "CoordinatorTests",
+            [
+                "AMQP", "ClusterAPI", "Coordinator", "Discord", "Postgres", "Runtime", "Schema", lifecycle, logging, nioCore, nioPosix,
+            ]
+        ),
         tests("ShardTests", ["AMQP", "ClusterAPI", "Discord", "Gateway", "Shard", lifecycle, logging, nioCore, nioPosix]),
         tests("WorkerTests", ["AMQP", "ClusterAPI", "Discord", "Redis", "Worker", logging, nioCore, nioPosix]),
-        tests("APIServerTests", ["APIServer", "ClusterAPI", logging]),
+        tests("APIServerTests", ["APIServer", "ClusterAPI", "Discord", "Runtime", asyncHTTPClient, lifecycle, logging, nioCore]),
         tests("SandboxTests", ["Discord", "Gateway", "Runtime", "Sandbox", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix]),
         tests("LocalStackTests", ["ClusterAPI", "Discord", "LocalStack", system]),
-        tests("IntegrationTests", ["Discord", "Gateway", "LocalStack", "Sandbox", asyncHTTPClient, logging, nioCore, nioPosix]),
+        tests(
+            "IntegrationTests",
+            ["ClusterAPI", "Discord", "Gateway", "LocalStack", "Postgres", "Sandbox", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix]
+        ),
     ]
 )

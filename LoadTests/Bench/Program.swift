@@ -11,7 +11,8 @@ enum Program {
             .name(name),
             arguments: Arguments(arguments),
             environment: .inherit.updating(
-                Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })),
+                Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) })
+            ),
             output: .string(limit: 1 << 20),
             error: .string(limit: 1 << 20)
         )

@@ -32,7 +32,7 @@ struct PublishBenchmark {
         for kind in ["quorum", "classic"] {
             let queue = "flotilla_bench_\(kind)"
             let channel = try await connection.openChannel()
-            _ = try await channel.deleteQueue(queue)
+            try await channel.deleteQueue(queue)
             try await channel.declareQueue(queue, arguments: ["x-queue-type": .string(kind)])
             let samples = try await rounds.compare { length in
                 try await channel.purgeQueue(queue)
@@ -71,7 +71,8 @@ struct PublishBenchmark {
         )
         let finished = connection.eventLoop.makePromise(of: WindowedPublisher.Total.self)
         let publisher = WindowedPublisher(
-            message, window: Self.window, until: .now() + TimeAmount(length), on: connection.eventLoop, finished: finished)
+            message, window: Self.window, until: .now() + TimeAmount(length), on: connection.eventLoop,
+            finished: finished)
         let channel = try await connection.openChannel(delegate: publisher)
         try await channel.selectConfirms()
         let (cpu, start) = (process_cpu_seconds(), ContinuousClock.now)

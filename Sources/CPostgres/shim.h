@@ -1,6 +1,7 @@
 #pragma once
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include <postgresql/libpq-fe.h>
 
@@ -12,4 +13,8 @@ static inline void flotilla_pq_ignore_notice(void *context, const PGresult *resu
 
 static inline void flotilla_pq_ignore_notices(PGconn *connection) {
     PQsetNoticeReceiver(connection, flotilla_pq_ignore_notice, NULL);
+}
+// prctl is variadic, which Swift does not import. At most 15 bytes of the name are kept.
+static inline void flotilla_name_this_thread(const char *name) {
+    (void)prctl(PR_SET_NAME, name, 0UL, 0UL, 0UL);
 }

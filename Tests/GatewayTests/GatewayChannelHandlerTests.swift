@@ -136,6 +136,9 @@ struct GatewayChannelHandlerTests {
         #expect(test.recorder.closes.isEmpty)
         test.connection.setReading(true)
         #expect(test.recorder.texts == ["one", "two", "three", "four"])
+        // The end is never told from inside a call.
+        #expect(test.recorder.closes.isEmpty)
+        test.channel.embeddedEventLoop.run()
         #expect(test.recorder.closes.map(\.summary) == ["peer 4000 "])
         #expect(test.recorder.endedOnce)
     }

@@ -26,6 +26,8 @@ final class GatewayChannelHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var isReading = true
     private var isProcessing = false
+    /// One of the connection's methods is on the stack.
+    private var isCalled = false
     /// What was read after messages that are not delivered yet.
     private var held: Result<WebSocketParser.Event, GatewayError>?
     /// TCP is gone, and why; messages may still wait for `setReading(true)`.
@@ -255,6 +257,14 @@ final class GatewayChannelHandler: ChannelInboundHandler {
 
     // MARK: - Ending
 
+    /// Does what the connection's user asked for on the event loop.
+    func whileCalled(_ action: (GatewayChannelHandler) -> Void) {
+        let wasCalled = self.isCalled
+        self.isCalled = true
+        defer { self.isCalled = wasCalled }
+        action(self)
+    }
+
     private func closeLocally(code: UInt16, reason: String) {
         self.state = .closing(code: code)
         self.writeControl { $0.writeCloseFrame(code: code, reason: reason, mask: $1) }
@@ -304,7 +314,11 @@ final class GatewayChannelHandler: ChannelInboundHandler {
         self.delegate = nil
         guard let connection else { return }
         connection.shutOutbox()
-        delegate?.closed(reason, on: connection)
+        if self.isCalled {
+            connection.eventLoop.execute { delegate?.closed(reason, on: connection) }
+        } else {
+            delegate?.closed(reason, on: connection)
+        }
         // What still comes is thrown away, so that the peer's end of TCP is seen.
         if !self.isReading {
             self.isReading = true

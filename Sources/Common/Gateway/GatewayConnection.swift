@@ -48,7 +48,9 @@ package final class GatewayConnection: Sendable {
     package func close(code: UInt16, reason: String = "") {
         self.enqueue(.close(code: code, reason: reason), bytes: 0)
         // A delegate that closes inside `received` must not hear the rest of the batch.
-        if self.eventLoop.inEventLoop, self.handler.value.isInPipeline { self.handler.value.write(self.takeOutbox()) }
+        if self.eventLoop.inEventLoop, self.handler.value.isInPipeline {
+            self.handler.value.whileCalled { $0.write(self.takeOutbox()) }
+        }
     }
 
     /// Cuts TCP without a close frame, and forgets what was not sent yet.
@@ -104,7 +106,7 @@ package final class GatewayConnection: Sendable {
 
     private func onEventLoop(_ action: @escaping @Sendable (GatewayChannelHandler) -> Void) {
         if self.eventLoop.inEventLoop {
-            action(self.handler.value)
+            self.handler.value.whileCalled(action)
         } else {
             self.eventLoop.execute { action(self.handler.value) }
         }

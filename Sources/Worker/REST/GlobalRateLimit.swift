@@ -4,9 +4,10 @@ import Synchronization
 
 /// Discord's global limit of 50 requests a second for a bot, shared by every process through Redis.
 ///
-/// A cell-rate limit by Redis' own clock: one request each 1/45 s, and at most 4 ahead of that, so that no second ever holds more than 49.
+/// A cell-rate limit by Redis' own clock: one request each 1/40 s, and at most 4 ahead of that, so that no second holds more than 44. The
+/// rest is for requests that are held up on their way and arrive together.
 final class GlobalRateLimit: Sendable {
-    static let interval: Duration = .microseconds(22_222)
+    static let interval: Duration = .milliseconds(25)
     static let burst = 4
     /// What one process may send while Redis is away: ten processes together stay below the limit.
     static let localInterval: Duration = .milliseconds(220)

@@ -170,7 +170,7 @@ struct ConnectionContractTests {
         for _ in 0..<5 {
             try await TestDatabase.withPool(configuration) { pool in
                 try await pool.execute("select 1")
-                // A thread that the loop's thread makes has its name until it gets one of its own.
+                // A thread that the loop's thread makes has its name until it sets one of its own.
                 try await eventually("one thread of the pool") { try postgresThreads() == 1 }
             }
             try await eventually("the end of the thread") { try postgresThreads() == 0 }

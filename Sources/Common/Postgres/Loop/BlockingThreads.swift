@@ -1,3 +1,4 @@
+import CPostgres
 import Foundation
 import Synchronization
 
@@ -26,7 +27,7 @@ final class BlockingThreads: Sendable {
         }
         if next == .start {
             let thread = Thread { [self] in
-                Thread.current.name = "postgres-side"
+                flotilla_name_this_thread("postgres-side")
                 while let work = self.next() { work() }
             }
             thread.start()

@@ -11,6 +11,7 @@ final class PostgresLoop {
     private let mailbox: PostgresMailbox
     private let logger: Logger
     private let blocking = BlockingThreads(limit: 4)
+    private let answers = AnswerBatch()
     private var machine: PoolStateMachine
     private var connections: [ConnectionID: BackendConnection] = [:]
     private var statements: [RequestID: ActiveStatement] = [:]
@@ -33,8 +34,8 @@ final class PostgresLoop {
     static func start(configuration: PostgresConfiguration, logger: Logger) throws(PostgresError) -> PostgresMailbox {
         let mailbox = try PostgresMailbox()
         let thread = Thread {
-            // Foundation tells the system only a running thread's name.
-            Thread.current.name = configuration.threadName
+            // Foundation keeps a thread's name to itself; the system shows this one, of at most 15 bytes.
+            flotilla_name_this_thread(configuration.threadName)
             PostgresLoop(configuration: configuration, mailbox: mailbox, logger: logger).run()
         }
         thread.start()
@@ -56,6 +57,7 @@ final class PostgresLoop {
             self.mailbox.take(into: &commands)
             for command in commands { self.perform(command) }
             self.passTime()
+            self.answers.give()
         }
         self.mailbox.close()
         for closer in self.closers { closer.resume() }
@@ -98,7 +100,7 @@ final class PostgresLoop {
 
     private func perform(_ command: PostgresMailbox.Command) {
         switch command {
-        case .run(let statement): self.submit(ActiveStatement(statement))
+        case .run(let statement): self.submit(ActiveStatement(statement, answers: self.answers))
         case .lease(let request):
             self.leaseRequests[request.id] = request
             self.apply(self.machine.leaseRequested(request.id, now: self.now))

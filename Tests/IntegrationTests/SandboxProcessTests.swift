@@ -1,0 +1,80 @@
+import Foundation
+import Gateway
+import NIOCore
+import NIOPosix
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Sandbox
+
+@Suite("The sandbox as a process", .timeLimit(.minutes(1)))
+struct SandboxProcessTests {
+    private static func start() async throws -> (program: ChildProcess, url: String) {
+        let port = try quietPort()
+        let program = try ChildProcess(
+            try Programs.sandbox, [],
+            environment: ["FLOTILLA_SANDBOX_HTTP_PORT": "\(port)", "FLOTILLA_SANDBOX_GATEWAY_PORT": "0", "FLOTILLA_LOG_FORMAT": "json"])
+        try await program.wait(for: "sandbox is ready")
+        return (program, "http://127.0.0.1:\(port)")
+    }
+
+    @Test func `A body above Discord's bound gets 413, and the next request is served`() async throws {
+        let (program, url) = try await Self.start()
+        let answer = try await HTTP.call(
+            "POST", "\(url)/api/v10/auth/login", bytes: ByteBuffer(repeating: UInt8(ascii: " "), count: (25 << 20) + 1))
+        #expect(answer.status == 413 && answer.json["code"] == 40005, "\(answer)")
+        #expect(try await HTTP.get("\(url)/api/v10/gateway").status == 200)
+        try await program.stop()
+    }
+
+    @Test(arguments: ["not JSON", "{\"op\":1", "", "{\"op\":1,\"d\":\u{1}}"])
+    func `A frame that is no JSON closes its connection with 4002, and no other`(frame: String) async throws {
+        let (program, url) = try await Self.start()
+        let gateway = try #require(try await HTTP.get("\(url)/api/v10/gateway").json["url"]?.string)
+        let ends = CloseCodes()
+        let other = CloseCodes()
+        let bystander = try await Self.connect(gateway, other)
+        let connection = try await Self.connect(gateway, ends)
+        connection.send(ByteBuffer(string: frame))
+        try await eventually("the end of the connection") { ends.isClosed }
+        #expect(ends.code == 4002)
+        bystander.send(ByteBuffer(string: #"{"op":1,"d":null}"#))
+        try await eventually("a heartbeat's acknowledgement") { other.texts.contains { $0.contains("\"op\":11") } }
+        bystander.drop()
+        program.signal(SIGTERM)
+        #expect(try await program.exitStatus(within: .seconds(10)) == 0)
+    }
+
+    private static func connect(_ gateway: String, _ delegate: CloseCodes) async throws -> GatewayConnection {
+        try await GatewayClient.connect(
+            to: GatewayURL(gateway, compression: .none), group: MultiThreadedEventLoopGroup.singleton,
+            deadline: .now + .seconds(5), delegate: { _ in delegate })
+    }
+}
+
+/// What a connection said, and how it ended.
+private final class CloseCodes: GatewayConnectionDelegate {
+    private struct State {
+        var texts: [String] = []
+        var isClosed = false
+        var code: UInt16?
+    }
+
+    private let state = Mutex(State())
+
+    var texts: [String] { self.state.withLock { $0.texts } }
+    var isClosed: Bool { self.state.withLock { $0.isClosed } }
+    var code: UInt16? { self.state.withLock { $0.code } }
+
+    func received(_ message: ByteBuffer, on connection: GatewayConnection) {
+        self.state.withLock { $0.texts.append(String(buffer: message)) }
+    }
+
+    func closed(_ reason: GatewayCloseReason, on connection: GatewayConnection) {
+        self.state.withLock { state in
+            state.isClosed = true
+            if case .peer(let code, _) = reason { state.code = code }
+        }
+    }
+}
