@@ -15,10 +15,12 @@ package func runCoordinator(_ settings: CoordinatorSettings, logger: Logger) asy
     let operations = OperationsServer(settings.operations, health: health, metrics: metrics, logger: logger)
     database.setDefaultApplicationName("flotilla coordinator")
     let pool = try PostgresPool(configuration: database, logger: logger)
+    let leasePool = try LeaderLease.pool(database, logger: logger)
 
     // Waiting to lead may take long: probes are answered meanwhile, and a signal ends it.
-    let leading = LeadingService(settings: settings, broker: broker, pool: pool, health: health, metrics: metrics, logger: logger)
-    try await runServices([operations, pool, leading], logger: logger)
+    let leading = LeadingService(
+        settings: settings, broker: broker, pool: pool, leasePool: leasePool, health: health, metrics: metrics, logger: logger)
+    try await runServices([operations, pool, leasePool, leading], logger: logger)
 }
 
 /// Waits for the lease, then runs everything that only a leader may run.
@@ -26,6 +28,7 @@ private struct LeadingService: Service {
     let settings: CoordinatorSettings
     let broker: AMQPConfiguration
     let pool: PostgresPool
+    let leasePool: PostgresPool
     let health: HealthState
     let metrics: MetricRegistry
     let logger: Logger
@@ -34,7 +37,7 @@ private struct LeadingService: Service {
         let lease: LeaderLease
         do {
             lease = try await cancelWhenGracefulShutdown {
-                try await LeaderLease.acquire(holder: self.settings.holder, pool: self.pool, logger: self.logger)
+                try await LeaderLease.acquire(holder: self.settings.holder, pool: self.leasePool, logger: self.logger)
             }
         } catch is CancellationError {
             return
@@ -55,7 +58,8 @@ private struct LeadingService: Service {
             onLoss: { error in
                 topology.disconnected()
                 health.setReady("broker", failing: error?.description ?? "the connection is closed")
-            })
+            },
+            onFailedAttempt: { health.setReady("broker", failing: $0.description) })
         let keeper = ClusterKeeper(
             policy: self.settings.policy, loaded: loaded, store: store, topology: topology,
             permits: PermitLedger(pool: self.pool), leader: lease, logger: self.logger)

@@ -14,7 +14,7 @@ package struct CoordinatorSettings: Sendable {
     let discordAPIURL: String
     /// nil: what `GET /gateway/bot` says.
     let gatewayURL: String?
-    /// 0: what `GET /gateway/bot` recommends.
+    /// 0: the count in force, at first what `GET /gateway/bot` recommends.
     let shards: Int
     let intents: UInt64
     let policy: ClusterPolicy
@@ -31,7 +31,7 @@ package struct CoordinatorSettings: Sendable {
         self.discordToken = reader.requiredSecret("discord.token", aliases: ["DISCORD_TOKEN"], help: "The bot's token.")
         self.discordAPIURL = reader.string("discord.api.url", default: "https://discord.com/api/v10", help: "Base of Discord's REST API.")
         self.gatewayURL = reader.optionalString("discord.gateway.url", help: "Gateway to use instead of what Discord names.")
-        self.shards = reader.int("shards", default: 0, in: 0...100_000, help: "Shard count; 0 takes Discord's recommendation.")
+        self.shards = reader.int("shards", default: 0, in: 0...100_000, help: "Shard count; 0 keeps the one in force, at first Discord's recommendation.")
         self.intents = UInt64(
             reader.int("intents", default: 38_401, in: 0...53_608_447, help: "Gateway intents, as Discord's bit mask."))
         var policy = ClusterPolicy()

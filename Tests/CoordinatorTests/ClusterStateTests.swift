@@ -13,7 +13,7 @@ struct ClusterStateTests {
 
     init() {
         self.state.applicationFound(
-            self.application, name: "bot", numShards: 4, intents: 1, gatewayURL: "ws://gateway", knownGeneration: nil)
+            self.application, name: "bot", numShards: nil, recommendedShards: 4, intents: 1, gatewayURL: "ws://gateway")
     }
 
     private func slot(_ shard: Int, generation: Int = 1) -> Slot {
@@ -59,7 +59,7 @@ struct ClusterStateTests {
         let lost = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
         self.state.assign(now: .zero)
         let session = SessionState(sessionID: "s", resumeURL: "ws://resume", sequence: 41)
-        let seen = ObservedSlot(slot: self.slot(0), epoch: 1, status: .ready, session: session)
+        let seen = ObservedSlot(slot: self.slot(0), epoch: 1, status: .ready, session: session, guilds: 12)
         try self.state.leaseRenewed("a", self.renewal(1, [seen]), now: .seconds(1), date: self.date)
         let late = ObservedSlot(
             slot: self.slot(0), epoch: 1, status: .ready, session: .init(sessionID: "s", resumeURL: "ws://resume", sequence: 12))
@@ -69,6 +69,7 @@ struct ClusterStateTests {
         _ = self.state.memberRegistered(self.registration("b"), now: .seconds(60), date: self.date)
         self.state.assign(now: .seconds(60))
         #expect(self.state.desired(for: "b").slots.first?.session == session)
+        #expect(self.state.desired(for: "b").slots.first?.guilds == 12)
     }
 
     @Test mutating func `A report of an old epoch or of another's slot changes nothing`() throws {
@@ -79,6 +80,16 @@ struct ClusterStateTests {
         try self.state.leaseRenewed("a", self.renewal(1, [stale]), now: .zero, date: self.date)
         #expect(self.state.slots[self.slot(0)]?.session == nil)
         #expect(self.shards("a", self.state) == [0, 1, 2, 3])
+    }
+
+    @Test(arguments: [(4004, true), (4014, true), (4010, false)])
+    mutating func `A close code that concerns the token stops every identify of its application`(code: UInt16, stops: Bool) throws {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        let failed = ObservedSlot(slot: self.slot(2), epoch: 1, status: .failed, closeCode: code)
+        try self.state.leaseRenewed("a", self.renewal(1, [failed]), now: .zero, date: self.date)
+        #expect((self.state.obstacle(to: self.application)?.slot.shard == 2) == stops)
+        #expect(self.state.obstacle(to: Snowflake(rawValue: 8)) == nil)
     }
 
     @Test mutating func `A new life of a member does not get the old life's slots before the fence`() {
@@ -147,12 +158,27 @@ struct ClusterStateTests {
         #expect(self.shards("b", self.state) == [0, 1, 2, 3])
     }
 
-    @Test mutating func `Another shard count starts the next generation and only that is assigned`() {
-        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+    private mutating func found(shards: Int?, recommended: Int) {
         self.state.applicationFound(
-            self.application, name: "bot", numShards: 2, intents: 1, gatewayURL: "ws://gateway", knownGeneration: (1, 4))
+            self.application, name: "bot", numShards: shards, recommendedShards: recommended, intents: 1,
+            gatewayURL: "ws://gateway")
+    }
+
+    @Test mutating func `Another recommendation changes nothing`() {
+        _ = self.state.takeChanges()
+        self.found(shards: nil, recommended: 9)
+        #expect(self.state.applications[self.application]?.numShards == 4)
+        #expect(self.state.takeChanges().isEmpty)
+    }
+
+    @Test mutating func `Another shard count starts the next generation and the one before is let go`() {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        self.found(shards: 2, recommended: 4)
         self.state.assign(now: .zero)
         #expect(self.state.desired(for: "a").slots.map(\.slot) == [self.slot(0, generation: 2), self.slot(1, generation: 2)])
+        self.found(shards: nil, recommended: 4)
+        #expect(self.state.applications[self.application]?.generation == 2)
     }
 
     @Test mutating func `Desired state keeps its version while it is the same, and grows with each change`() {

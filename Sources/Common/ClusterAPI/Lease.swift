@@ -67,6 +67,8 @@ package struct SlotGrant: Sendable, Codable, Equatable {
     package let gatewayURL: String
     /// nil: no session is known, IDENTIFY with a permit.
     package let session: SessionState?
+    /// How many guilds the session's last owner counted: a RESUME does not name them again.
+    package let guilds: Int
 
     package init(
         slot: Slot,
@@ -74,7 +76,8 @@ package struct SlotGrant: Sendable, Codable, Equatable {
         epoch: Int64,
         intents: UInt64,
         gatewayURL: String,
-        session: SessionState?
+        session: SessionState?,
+        guilds: Int = 0
     ) {
         self.slot = slot
         self.numShards = numShards
@@ -82,6 +85,7 @@ package struct SlotGrant: Sendable, Codable, Equatable {
         self.intents = intents
         self.gatewayURL = gatewayURL
         self.session = session
+        self.guilds = guilds
     }
 }
 

@@ -27,6 +27,8 @@ package struct ObservedSlot: Sendable, Codable, Equatable {
     package let latencyMilliseconds: Double?
     /// Why the slot is not ready, for people.
     package let reason: String?
+    /// With `failed`: Discord's close code.
+    package let closeCode: UInt16?
 
     package init(
         slot: Slot,
@@ -37,7 +39,8 @@ package struct ObservedSlot: Sendable, Codable, Equatable {
         eventsPerSecond: Double = 0,
         bytesPerSecond: Double = 0,
         latencyMilliseconds: Double? = nil,
-        reason: String? = nil
+        reason: String? = nil,
+        closeCode: UInt16? = nil
     ) {
         self.slot = slot
         self.epoch = epoch
@@ -48,5 +51,6 @@ package struct ObservedSlot: Sendable, Codable, Equatable {
         self.bytesPerSecond = bytesPerSecond
         self.latencyMilliseconds = latencyMilliseconds
         self.reason = reason
+        self.closeCode = closeCode
     }
 }

@@ -14,7 +14,7 @@ package struct PermitRequest: Sendable, Codable, Equatable {
 }
 
 package struct PermitAnswer: Sendable, Codable, Equatable {
-    /// The permit is for an IDENTIFY that reaches Discord within this time; nil: not now.
+    /// The permit is for an IDENTIFY that is sent within this time; nil: not now.
     package let validMilliseconds: Int?
     /// When to ask again; nil with a permit.
     package let retryAfterMilliseconds: Int?

@@ -15,6 +15,14 @@ package enum Schema {
                 );
                 comment on table leader is 'Who may write the cluster''s state. Every write checks the epoch.';
 
+                create table applications (
+                    id bigint primary key,
+                    name text not null,
+                    intents bigint not null,
+                    gateway_url text not null
+                );
+                comment on table applications is 'What grants are made of while Discord can''t be asked.';
+
                 create table generations (
                     application bigint not null,
                     generation bigint not null,

@@ -2,6 +2,7 @@ import ClusterAPI
 import HTTPAPI
 import Foundation
 import Hummingbird
+import Logging
 import NIOCore
 import NIOFoundationCompat
 import Runtime
@@ -14,9 +15,10 @@ struct CoordinatorAPI: Sendable {
     let keeper: ClusterKeeper
     let memberToken: Secret
     let operatorToken: Secret
+    let logger: Logger
 
     func addRoutes(to router: Router<BasicRequestContext>) {
-        router.add(middleware: ProblemMiddleware())
+        router.add(middleware: ProblemMiddleware(logger: self.logger))
         let members = router.group("v1").add(middleware: TokenMiddleware(tokens: [self.memberToken]))
         members.post("members") { request, context in
             let registration: MemberRegistration = try await self.body(of: request)

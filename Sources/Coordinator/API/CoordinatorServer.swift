@@ -13,8 +13,10 @@ struct CoordinatorServer: Service {
 
     func run() async throws {
         let router = Router()
-        CoordinatorAPI(keeper: self.keeper, memberToken: self.settings.memberToken, operatorToken: self.settings.operatorToken)
-            .addRoutes(to: router)
+        CoordinatorAPI(
+            keeper: self.keeper, memberToken: self.settings.memberToken, operatorToken: self.settings.operatorToken,
+            logger: self.logger
+        ).addRoutes(to: router)
         let health = self.health
         let logger = self.logger
         let application = Application(

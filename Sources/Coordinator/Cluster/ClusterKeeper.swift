@@ -14,8 +14,6 @@ actor ClusterKeeper: Service {
     /// What members may see: written down already.
     private var visible: [String: DesiredState] = [:]
     private var unsaved: Set<ClusterState.Change> = []
-    private var generations: [ClusterStore.GenerationRow] = []
-    private var savedGenerations: [Snowflake: (number: Int, numShards: Int)]
     private var budgets: [Snowflake: SessionStartBudget] = [:]
     private let waiters = DesiredStateWaiters()
     private let gate = SerialGate()
@@ -43,13 +41,13 @@ actor ClusterKeeper: Service {
         state.incarnations = loaded.incarnations
         for member in loaded.members { state.members[member.registration.id] = member }
         for slot in loaded.slots { state.slots[slot.slot] = slot }
+        for application in loaded.applications { state.applications[application.id] = application }
         state.fences = Set(loaded.members.filter { $0.phase == .fencing }.map(\.owner))
         // An owner whose member started a new life before the old one was cut off.
         for owner in Set(loaded.slots.compactMap(\.owner)) where state.members[owner.member]?.owner != owner {
             state.fences.insert(owner)
         }
         self.state = state
-        self.savedGenerations = loaded.generations
         self.store = store
         self.topology = topology
         self.permits = permits
@@ -104,19 +102,19 @@ actor ClusterKeeper: Service {
         self.unsaved = []
         var members: [ClusterStore.MemberRow] = []
         var slots: [ClusterState.SlotState] = []
+        var applications: [ClusterState.ApplicationState] = []
         for change in changes {
             switch change {
             case .member(let id): members.append(.init(id: id, state: self.state.members[id]))
             case .slot(let slot): self.state.slots[slot].map { slots.append($0) }
+            case .application(let id): self.state.applications[id].map { applications.append($0) }
             }
         }
-        let generations = self.generations
         let desired = self.state.members.keys.map { ($0, self.state.desired(for: $0)) }
         do {
-            if !changes.isEmpty || !generations.isEmpty {
-                try await self.store.save(members: members, slots: slots, generations: generations)
+            if !changes.isEmpty {
+                try await self.store.save(members: members, slots: slots, applications: applications)
             }
-            self.generations.removeFirst(generations.count)
             self.visible = Dictionary(uniqueKeysWithValues: desired)
             self.waiters.wake(self.visible)
             await self.gate.leave()
@@ -129,22 +127,19 @@ actor ClusterKeeper: Service {
 
     // MARK: What is asked
 
-    func applicationFound(_ application: DiscordApplication, shards: Int, intents: UInt64) async throws {
-        let known = self.savedGenerations[application.id]
+    /// - Parameter shards: nil keeps the shard count in force, or takes Discord's recommendation for a new application.
+    func applicationFound(_ application: DiscordApplication, shards: Int?, intents: UInt64) async throws {
         self.state.applicationFound(
-            application.id, name: application.name, numShards: shards, intents: intents, gatewayURL: application.gatewayURL,
-            knownGeneration: known)
+            application.id, name: application.name, numShards: shards, recommendedShards: application.recommendedShards,
+            intents: intents, gatewayURL: application.gatewayURL)
         self.budgets[application.id] = SessionStartBudget(
             total: application.sessionStartTotal, remaining: application.sessionStartRemaining,
             maxConcurrency: application.maxConcurrency, resetsAt: self.now + application.sessionStartResetsAfter)
-        if let current = self.state.applications[application.id], known?.number != current.generation {
-            self.generations.append(.init(application: current.id, number: current.generation, numShards: shards))
-            self.savedGenerations[current.id] = (current.generation, shards)
-        }
         try await self.commit()
     }
 
     func register(_ registration: MemberRegistration) async throws -> MemberRegistered {
+        guard self.topology.isReady else { throw Problem(.unavailable, "the broker can't be reached") }
         let owner = self.state.memberRegistered(registration, now: self.now, date: Date())
         // The incarnation is spent once it is written: the broker's exchange of this name was never anybody else's.
         try await self.commit()
@@ -173,9 +168,11 @@ actor ClusterKeeper: Service {
         if let visible = self.visible[id], visible.version != renewal.appliedVersion { return visible }
         let wait = min(Duration.milliseconds(max(0, renewal.waitMilliseconds)), self.state.policy.renew)
         await self.waiters.wait(member: id, version: renewal.appliedVersion, until: self.clock.now.advanced(by: wait))
-        guard let visible = self.visible[id] else {
+        guard self.state.members[id]?.incarnation == renewal.incarnation else {
             throw Problem(.staleIncarnation, "member \(id) has lost its lease: register again")
         }
+        // A leader that has just begun has written nothing down yet.
+        guard let visible = self.visible[id] else { throw Problem(.unavailable, "nothing can be granted yet") }
         return visible
     }
 
@@ -193,6 +190,11 @@ actor ClusterKeeper: Service {
         else { throw Problem(.staleIncarnation, "slot \(request.slot) is not granted to member \(request.member)") }
         guard let budget = self.budgets[request.slot.application] else {
             throw Problem(.unavailable, "the application's session start limit is not known yet")
+        }
+        if let obstacle = self.state.obstacle(to: request.slot.application) {
+            return PermitAnswer(
+                validMilliseconds: nil, retryAfterMilliseconds: 30_000,
+                reason: "shard \(obstacle.slot.shard) was refused: \(obstacle.observed?.reason ?? "")")
         }
         if case .reserveReached(let wait) = budget.decide(now: self.now) {
             return PermitAnswer(

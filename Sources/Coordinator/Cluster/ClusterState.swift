@@ -21,6 +21,7 @@ struct ClusterState: Sendable {
         /// When an owner that was told to hand over has to be done.
         var releaseDeadline: Duration?
         var session: SessionState?
+        var guilds = 0
         var observed: ObservedSlot?
         var observedAt: Date?
     }
@@ -62,6 +63,7 @@ struct ClusterState: Sendable {
     enum Change: Hashable, Sendable {
         case member(String)
         case slot(Slot)
+        case application(Snowflake)
     }
 
     struct StaleIncarnation: Error {}
@@ -94,27 +96,34 @@ struct ClusterState: Sendable {
 
     // MARK: What happened
 
-    /// An application's shard count is known. A count that differs from the generation in force starts the next one.
+    /// What Discord says of an application.
+    ///
+    /// - Parameter numShards: nil keeps the generation in force. Another count than that starts the next generation; the slots of the
+    ///   one before are handed over, to nobody.
     mutating func applicationFound(
         _ id: Snowflake,
         name: String,
-        numShards: Int,
+        numShards: Int?,
+        recommendedShards: Int,
         intents: UInt64,
-        gatewayURL: String,
-        knownGeneration: (number: Int, numShards: Int)?
+        gatewayURL: String
     ) {
-        var generation = knownGeneration?.number ?? 1
-        if let known = knownGeneration, known.numShards != numShards { generation += 1 }
-        self.applications[id] = ApplicationState(
-            id: id, name: name, generation: generation, numShards: numShards, intents: intents, gatewayURL: gatewayURL)
-        for shard in 0..<numShards {
+        let known = self.applications[id]
+        let count = numShards ?? known?.numShards ?? recommendedShards
+        let generation = known.map { $0.numShards == count ? $0.generation : $0.generation + 1 } ?? 1
+        let found = ApplicationState(
+            id: id, name: name, generation: generation, numShards: count, intents: intents, gatewayURL: gatewayURL)
+        guard found != known else { return }
+        self.applications[id] = found
+        self.changes.insert(.application(id))
+        for shard in 0..<count {
             let slot = Slot(application: id, generation: generation, shard: shard)
             if self.slots[slot] == nil {
-                self.slots[slot] = SlotState(slot: slot, numShards: numShards)
+                self.slots[slot] = SlotState(slot: slot, numShards: count)
                 self.changes.insert(.slot(slot))
             }
         }
-        self.touchAll()
+        for id in self.members.keys { self.touch(id) }
     }
 
     /// A process asks to take part. An earlier life of the same id is over with this.
@@ -184,6 +193,7 @@ struct ClusterState: Sendable {
         }
         let sessionChanged = state.session != observed.session
         state.session = observed.session
+        state.guilds = observed.guilds
         state.observed = observed
         state.observedAt = date
         if observed.status == .released {
@@ -217,12 +227,11 @@ struct ClusterState: Sendable {
     }
 
     private mutating func assignSlots(now: Duration) {
-        let live = Set(self.applications.values.map { GenerationKey(application: $0.id, generation: $0.generation) })
         let candidates = self.members.values
             .filter { $0.registration.kind == .shard && $0.phase != .fencing }
             .map { SlotPlan.Member(owner: $0.owner, capacity: $0.registration.capacity, isDraining: $0.phase == .draining) }
         let slots = self.slots.values
-            .filter { live.contains(GenerationKey(application: $0.slot.application, generation: $0.slot.generation)) }
+            .filter { self.applications[$0.slot.application]?.generation == $0.slot.generation }
             .map { SlotPlan.Slot(slot: $0.slot, owner: $0.owner, isMoving: $0.releaseDeadline != nil) }
         for move in SlotPlan.moves(slots: slots, members: candidates, mostMoves: self.policy.mostHandOvers) {
             switch move {
@@ -250,16 +259,26 @@ struct ClusterState: Sendable {
         self.lanes = planned
     }
 
+    /// The slot whose close code forbids every IDENTIFY of its application: a wrong token, wrong intents.
+    func obstacle(to application: Snowflake) -> SlotState? {
+        self.slots.values.first { state in
+            guard state.slot.application == application, state.owner != nil, let code = state.observed?.closeCode else { return false }
+            return GatewayCloseCode(rawValue: code).concernsWholeApplication
+        }
+    }
+
     func desired(for id: String) -> DesiredState {
         let owner = self.members[id]?.owner
         let slots = self.slots.values
             .filter { $0.owner == owner && owner != nil && $0.releaseDeadline == nil }
             .sorted { $0.slot < $1.slot }
             .compactMap { state -> SlotGrant? in
-                guard let application = self.applications[state.slot.application] else { return nil }
+                guard let application = self.applications[state.slot.application],
+                    application.generation == state.slot.generation
+                else { return nil }
                 return SlotGrant(
                     slot: state.slot, numShards: state.numShards, epoch: state.epoch, intents: application.intents,
-                    gatewayURL: application.gatewayURL, session: state.session)
+                    gatewayURL: application.gatewayURL, session: state.session, guilds: state.guilds)
             }
         let lanes = self.lanes.enumerated().compactMap { lane, state -> LaneGrant? in
             if state.primary == id { return LaneGrant(lane: lane, role: .primary) }
@@ -272,14 +291,5 @@ struct ClusterState: Sendable {
     private mutating func touch(_ id: String) {
         self.version += 1
         self.versions[id] = self.version
-    }
-
-    private mutating func touchAll() {
-        for id in self.members.keys { self.touch(id) }
-    }
-
-    private struct GenerationKey: Hashable {
-        let application: Snowflake
-        let generation: Int
     }
 }

@@ -43,7 +43,7 @@ struct ApplicationWatch: Service {
             recommendedShards: found.recommendedShards, sessionStartTotal: found.sessionStartTotal,
             sessionStartRemaining: found.sessionStartRemaining, sessionStartResetsAfter: found.sessionStartResetsAfter,
             maxConcurrency: found.maxConcurrency)
-        let shards = self.settings.shards == 0 ? found.recommendedShards : self.settings.shards
+        let shards = self.settings.shards == 0 ? nil : self.settings.shards
         try await self.keeper.applicationFound(application, shards: shards, intents: self.settings.intents)
     }
 }

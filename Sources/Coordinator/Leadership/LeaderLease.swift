@@ -14,6 +14,16 @@ struct LeaderLease: Service {
     static let duration: Duration = .seconds(5)
     static let renewal: Duration = .seconds(1)
     static let patience: Duration = .milliseconds(3500)
+    /// How long one renewal may take at the most, with the wait for a connection.
+    static let attempt: Duration = .milliseconds(1400)
+
+    /// A pool of the lease's own: nothing else may keep a renewal waiting.
+    static func pool(_ database: PostgresConfiguration, logger: Logger) throws -> PostgresPool {
+        var database = database
+        database.pool.maximum = 1
+        database.pool.waitTimeout = Self.attempt / 2
+        return try PostgresPool(configuration: database, logger: logger)
+    }
 
     let holder: String
     /// Grows with each leader. State writes check it.
@@ -76,13 +86,16 @@ struct LeaderLease: Service {
         var renewed = clock.now
         while true {
             try await Task.sleep(for: Self.renewal)
+            // The lease counts from when it was asked for: the answer may have been on its way for long.
+            let asked = clock.now
             do {
                 try await self.renew()
-                renewed = clock.now
+                renewed = asked
             } catch let error as PostgresError {
                 self.logger.warning("can't renew the leader's lease", metadata: ["error": "\(error)"])
-                guard clock.now < renewed.advanced(by: Self.patience) else {
-                    throw Lost(description: "the leader's lease could not be renewed for \(Self.patience): \(error)")
+                // Another attempt has to have ended while patience lasts.
+                guard clock.now.advanced(by: Self.renewal + Self.attempt) < renewed.advanced(by: Self.patience) else {
+                    throw Lost(description: "the leader's lease can't be renewed within \(Self.patience): \(error)")
                 }
             }
         }
@@ -95,7 +108,7 @@ struct LeaderLease: Service {
             update leader set expires_at = clock_timestamp() + make_interval(secs => \(seconds))
             where epoch = \(self.epoch) and expires_at > clock_timestamp()
             """,
-            timeout: .seconds(2))
+            timeout: Self.attempt / 2)
         guard renewed == 1 else { throw Lost(description: "another coordinator leads: epoch \(self.epoch) is over") }
     }
 }

@@ -8,12 +8,14 @@ struct PermitLedger: Sendable {
     static let spacing: Duration = .seconds(5)
     /// How long a permit may be used. The next permit of the bucket waits for it too, as the IDENTIFY may leave at its end.
     static let validity: Duration = .milliseconds(700)
+    /// One IDENTIFY may be longer on its way than the next.
+    static let jitter: Duration = .milliseconds(300)
 
     let pool: PostgresPool
 
     /// - Returns: nil when the bucket is free now and has been taken; else how long to wait before asking again.
     func take(bucket: Int, of application: Snowflake) async throws -> Duration? {
-        let pause = (Self.spacing + Self.validity) / .seconds(1)
+        let pause = (Self.spacing + Self.validity + Self.jitter) / .seconds(1)
         let taken = try await self.pool.queryFirst(
             """
             insert into identify_permits (application, bucket, granted_at)

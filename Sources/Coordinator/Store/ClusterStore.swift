@@ -9,7 +9,8 @@ struct ClusterStore: Sendable {
         var members: [ClusterState.MemberState] = []
         var incarnations: [String: Int] = [:]
         var slots: [ClusterState.SlotState] = []
-        var generations: [Snowflake: (number: Int, numShards: Int)] = [:]
+        /// Each with its latest generation.
+        var applications: [ClusterState.ApplicationState] = []
     }
 
     struct LostLeadership: Error {}
@@ -38,10 +39,16 @@ struct ClusterStore: Sendable {
                 ))
         }
         for row in try await self.pool.query(
-            "select distinct on (application) application, generation, num_shards from generations order by application, generation desc")
+            """
+            select distinct on (id) * from applications join generations on application = id
+            order by id, generation desc
+            """)
         {
-            let application = Snowflake(rawValue: try row.decode("application"))
-            loaded.generations[application] = (try row.decode("generation"), try row.decode("num_shards"))
+            loaded.applications.append(
+                .init(
+                    id: Snowflake(rawValue: try row.decode("id")), name: try row.decode("name"),
+                    generation: try row.decode("generation"), numShards: try row.decode("num_shards"),
+                    intents: try row.decode("intents"), gatewayURL: try row.decode("gateway_url")))
         }
         for row in try await self.pool.query("select * from slots") { loaded.slots.append(try Self.slot(from: row)) }
         return loaded
@@ -63,30 +70,31 @@ struct ClusterStore: Sendable {
         return state
     }
 
-    /// Writes members, slots and generations in one transaction.
+    /// Writes members, slots and applications in one transaction.
     /// - Throws: `LostLeadership` when another leader has begun.
-    func save(members: [MemberRow], slots: [ClusterState.SlotState], generations: [GenerationRow]) async throws {
+    func save(members: [MemberRow], slots: [ClusterState.SlotState], applications: [ClusterState.ApplicationState]) async throws {
         try await self.pool.transaction { transaction in
             // The row lock keeps the next leader from beginning before this transaction has ended.
             let leader = try await transaction.queryFirst("select epoch from leader for share")
             guard let leader, try leader.decode(Int64.self, "epoch") == self.leaderEpoch else { throw LostLeadership() }
-            for generation in generations {
+            for application in applications {
+                try await transaction.execute(
+                    """
+                    insert into applications (id, name, intents, gateway_url)
+                    values (\(application.id.rawValue), \(application.name), \(application.intents), \(application.gatewayURL))
+                    on conflict (id) do update set name = excluded.name, intents = excluded.intents,
+                        gateway_url = excluded.gateway_url
+                    """)
                 try await transaction.execute(
                     """
                     insert into generations (application, generation, num_shards)
-                    values (\(generation.application.rawValue), \(generation.number), \(generation.numShards))
+                    values (\(application.id.rawValue), \(application.generation), \(application.numShards))
                     on conflict do nothing
                     """)
             }
             for member in members { try await transaction.execute(member.upsert) }
             if !slots.isEmpty { try await transaction.execute(Self.upsert(slots)) }
         }
-    }
-
-    struct GenerationRow: Sendable {
-        let application: Snowflake
-        let number: Int
-        let numShards: Int
     }
 
     struct MemberRow: Sendable {

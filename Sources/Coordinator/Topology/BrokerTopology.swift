@@ -12,6 +12,8 @@ final class BrokerTopology: Sendable {
     static let deadLetters = "gw.dead"
     static let commands = "commands"
     static let tap = "gw.tap"
+    /// What one lane may hold while nobody reads it. Then the broker refuses, and shards keep their events and stop reading.
+    static let mostLaneBytes: Int64 = 1 << 30
 
     private let lanes: Int
     private let logger: Logger
@@ -29,11 +31,14 @@ final class BrokerTopology: Sendable {
         let channel = try await connection.openChannel()
         try await channel.declareExchange(Self.events, kind: .direct)
         try await channel.declareExchange(Self.deadLetters, kind: .direct)
-        try await self.declareQueue(channel, "parking", deadLetterKey: nil, arguments: [:])
+        // Full, it refuses too: nothing is forgotten that nobody has looked at.
+        try await self.declareQueue(
+            channel, "parking", deadLetterKey: nil,
+            arguments: ["x-max-length-bytes": .int64(Self.mostLaneBytes), "x-overflow": .string("reject-publish")])
         try await channel.bindQueue("parking", to: Self.deadLetters, routingKey: "parking")
         for lane in 0..<self.lanes {
             let arguments: AMQPTable = [
-                "x-single-active-consumer": .bool(true), "x-delivery-limit": .int64(20), "x-overflow": .string("reject-publish"),
+                "x-single-active-consumer": .bool(true), "x-delivery-limit": .int64(20), "x-max-length-bytes": .int64(Self.mostLaneBytes), "x-overflow": .string("reject-publish"),
             ]
             try await self.declareQueue(channel, "lane.\(lane)", deadLetterKey: "parking", arguments: arguments)
             try await channel.bindQueue("lane.\(lane)", to: Self.events, routingKey: "lane.\(lane)")

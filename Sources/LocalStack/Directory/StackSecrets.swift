@@ -12,8 +12,8 @@ struct StackSecrets: Codable, Sendable, CustomStringConvertible {
     /// Shaped as Discord's bot tokens: the bot's id in base64, a time, a signature.
     let bot: String
 
-    /// The sandbox' bot; a snowflake.
-    static let botID = "1000000000000000001"
+    /// The application of the sandbox' demo world; a snowflake.
+    static let botID = "1100000000000000001"
 
     var description: String { "***" }
 

@@ -43,6 +43,11 @@ struct GatewaySession: Sendable {
     private(set) var session: SessionIdentity?
     /// Why the last connection ended, for people.
     private(set) var reason: String?
+
+    /// The close code that forbids to go on; nil while none came.
+    var stopCode: GatewayCloseCode? {
+        if case .stopped(let code) = self.state { code } else { nil }
+    }
     /// From the last timer beat to its ACK.
     private(set) var latency: Duration?
 

@@ -1,4 +1,5 @@
 import ClusterAPI
+import Discord
 import Gateway
 import Logging
 import NIOCore
@@ -100,11 +101,12 @@ extension ShardSlot {
                     SessionState(sessionID: identity.id, resumeURL: identity.resumeURL, sequence: $0)
                 }
             },
-            guilds: self.guilds.count,
+            guilds: max(self.guilds.count, self.knowsGuilds ? 0 : self.grant.guilds),
             eventsPerSecond: rates.events,
             bytesPerSecond: rates.bytes,
             latencyMilliseconds: self.session.latency.map { $0 / .milliseconds(1) },
-            reason: self.session.reason
+            reason: self.session.reason,
+            closeCode: self.session.stopCode?.rawValue
         )
     }
 }
