@@ -44,7 +44,7 @@ lint: ## Format, links of the documentation, words
 
 .PHONY: format
 format: ## Formats the Swift sources
-	@swift format format --in-place --parallel --recursive Package.swift Sources Tests $(wildcard LoadTests/Package.swift LoadTests/Sources)
+	@swift format format --in-place --parallel --recursive Package.swift Sources Tests LoadTests
 
 .PHONY: clean
 clean: ## Removes what was built and the data of `make run`

@@ -20,7 +20,7 @@ package func runAPIServer(_ settings: APIServerSettings, logger: Logger) async t
     let redis = try RedisClient(configuration: redisConfiguration, logger: logger)
     let coordinator = CoordinatorClient(baseURL: settings.coordinatorURL, token: settings.operatorToken, logger: logger)
     let cluster = ClusterCache { () throws(CoordinatorClient.Failure) in try await coordinator.cluster() }
-    let checks = HealthChecks(checks: [
+    let checks = HealthChecks(logger: logger, checks: [
         "coordinator": { _ = try await cluster.view() },
         "postgresql": { _ = try await pool.query("select 1", timeout: .seconds(2)) },
         "redis": { _ = try await redis.command("PING") },

@@ -15,7 +15,7 @@ struct APIServerListener: Service {
     func run() async throws {
         let router = Router()
         router.add(middleware: SecurityHeadersMiddleware())
-        router.add(middleware: ProblemMiddleware())
+        router.add(middleware: ProblemMiddleware(logger: self.logger))
         router.add(middleware: FileMiddleware(self.settings.dashboard, searchForIndexHtml: true))
         self.routes.add(to: router)
         let health = self.health

@@ -1,7 +1,9 @@
 import Foundation
+import Logging
 
 /// Asks everything that the server needs, all at once.
 struct HealthChecks: Sendable {
+    let logger: Logger
     let checks: [String: @Sendable () async throws -> Void]
 
     @Sendable
@@ -11,8 +13,13 @@ struct HealthChecks: Sendable {
                 group.addTask {
                     let start = ContinuousClock.now
                     var status = HealthReport.Status.ok
-                    // Why it fails is in the log of whoever failed; the answer must tell nothing of the inside.
-                    do { try await check() } catch { status = .unavailable }
+                    do {
+                        try await check()
+                    } catch {
+                        // The answer must tell nothing of the inside.
+                        self.logger.warning("a service does not answer", metadata: ["service": "\(name)", "error": "\(error)"])
+                        status = .unavailable
+                    }
                     let taken = start.duration(to: .now) / .milliseconds(1)
                     return HealthReport.Check(name: name, status: status, latencyMilliseconds: taken)
                 }

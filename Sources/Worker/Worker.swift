@@ -13,7 +13,7 @@ package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws 
     broker.connectionName = "flotilla worker \(settings.member.id)"
     broker.connectTimeout = .seconds(5)
     let metrics = MetricRegistry()
-    let health = HealthState(required: ["lease"])
+    let health = HealthState(required: ["broker", "lease"])
     let operations = OperationsServer(settings.operations, health: health, metrics: metrics, logger: logger)
     let redis = try RedisClient(configuration: redisConfiguration, logger: logger)
     let rest = DiscordREST(
@@ -26,17 +26,18 @@ package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws 
         sender: EffectSender(rest: rest, logger: logger), metrics: WorkerMetrics(metrics), logger: logger)
     let configuration = broker
     let group = MultiThreadedEventLoopGroup.singleton
-    let makeConsumer: @Sendable (String, QueueConsumer.Order) -> QueueConsumer = { queue, order in
+    let makeConsumer: @Sendable (String, QueueConsumer.Order, @escaping @Sendable (String?) -> Void) -> QueueConsumer = {
+        queue, order, onState in
         QueueConsumer(
             queue: queue, configuration: configuration, eventLoop: group.next(), prefetch: UInt16(settings.prefetch), order: order,
-            logger: logger
+            logger: logger, onState: onState
         ) { delivery, channel in await handler.handle(delivery, channel) }
     }
     let member = WorkerMember(
         registration: settings.member,
         coordinator: CoordinatorClient(baseURL: settings.coordinatorURL, token: settings.memberToken, logger: logger),
-        makeLaneConsumer: { makeConsumer("lane.\($0)", .strict) },
-        commandConsumer: makeConsumer("commands", .none),
+        makeLaneConsumer: { makeConsumer("lane.\($0)", .strict) { _ in } },
+        commandConsumer: makeConsumer("commands", .none) { health.setReady("broker", failing: $0) },
         health: health, logger: logger)
     let registration = CommandRegistration(registry: registry, rest: rest, logger: logger)
     try await runServices([operations, redis, registration, member], logger: logger)

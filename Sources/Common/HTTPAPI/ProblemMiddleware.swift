@@ -1,13 +1,15 @@
 package import ClusterAPI
 import Foundation
 package import Hummingbird
-import Logging
+package import Logging
 import NIOCore
 import NIOFoundationCompat
 
 /// Turns every error into a problem object; what is not a `Problem` or an HTTP error tells nothing of the inside.
 package struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
-    package init() {}
+    private let logger: Logger
+
+    package init(logger: Logger) { self.logger = logger }
 
     @concurrent
     package func handle(
@@ -24,7 +26,7 @@ package struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
             let code: Problem.Code = status == 404 ? .notFound : status == 413 ? .payloadTooLarge : .badRequest
             return Self.response(to: Problem(code, status == 404 ? "nothing is at \(request.uri.path)" : "\(error.status.reasonPhrase)"))
         } catch {
-            context.logger.error("request failed", metadata: ["http.path": "\(request.uri.path)", "error": "\(error)"])
+            self.logger.error("request failed", metadata: ["http.path": "\(request.uri.path)", "error": "\(error)"])
             return Self.response(to: Problem(.unavailable, "a service that is needed is away; ask again"))
         }
     }

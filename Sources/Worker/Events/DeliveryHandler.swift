@@ -6,7 +6,8 @@ import Runtime
 
 /// Runs the events of one delivery in order, does their effects, and acks.
 ///
-/// What fails for want of time is tried again, in place; after five attempts the event is parked and its neighbours go on.
+/// What fails for want of time is tried again while the lane waits: to send the message back would let later ones overtake it. After five
+/// attempts the event is parked and its neighbours go on.
 struct DeliveryHandler: Sendable {
     static let mostAttempts = 5
     static let deadLetters = "gw.dead"
@@ -26,23 +27,33 @@ struct DeliveryHandler: Sendable {
             self.metrics.parked.increment()
             return channel.reject(delivery.deliveryTag, requeue: false)
         }
-        // Quorum queues count the deliveries that came back.
-        let attempt = 1 + Int(delivery.properties.headers["x-delivery-count"]?.integerValue ?? 0)
         for event in events {
             do {
-                for effect in try self.commands.effects(of: event) { try await self.sender.send(effect) }
+                try await self.handle(event)
                 self.metrics.events.increment()
                 self.metrics.delay.record(.milliseconds(max(0, Int64(Date().timeIntervalSince1970 * 1000) - event.receivedAt)))
             } catch is CancellationError {
                 return
-            } catch let failure as DiscordREST.Failure where attempt < Self.mostAttempts {
-                self.logger.warning("an event will be tried again", metadata: ["event.name": "\(event.name.rawValue)", "error": "\(failure)"])
-                return channel.nack(delivery.deliveryTag, requeue: true)
             } catch {
                 guard await self.park(event, of: delivery, reason: "\(error)", on: channel) else { return }
             }
         }
         channel.ack(delivery.deliveryTag)
+    }
+
+    private func handle(_ event: WorkerEvent) async throws {
+        for effect in try self.commands.effects(of: event) {
+            for attempt in 1... {
+                do {
+                    try await self.sender.send(effect)
+                    break
+                } catch let failure as DiscordREST.Failure where attempt < Self.mostAttempts {
+                    self.logger.warning(
+                        "an effect will be tried again",
+                        metadata: ["event.name": "\(event.name.rawValue)", "attempt": "\(attempt)", "error": "\(failure)"])
+                }
+            }
+        }
     }
 
     /// - Returns: false when the broker did not take it: then the whole delivery has to come again.
@@ -63,6 +74,7 @@ struct DeliveryHandler: Sendable {
             self.logger.error("an event was parked", metadata: ["event.name": "\(event.name.rawValue)", "reason": "\(reason)"])
             return true
         } catch {
+            // The queue's reader is gone or goes: what is not acked comes again.
             self.logger.error("an event can't be parked", metadata: ["event.name": "\(event.name.rawValue)", "error": "\(error)"])
             return false
         }

@@ -27,11 +27,13 @@ final class QueueConsumer: Sendable {
     private let eventLoop: any EventLoop
     private let prefetch: UInt16
     private let order: Order
+    private let onState: @Sendable (_ failure: String?) -> Void
     private let handle: @Sendable (AMQPDelivery, AMQPChannel) async -> Void
     private let logger: Logger
     private let isStopped = Mutex(false)
     private let current = Mutex<AsyncStream<Input>.Continuation?>(nil)
 
+    /// - Parameter onState: told whenever the queue is being read (nil), and why when it no longer is.
     init(
         queue: String,
         configuration: AMQPConfiguration,
@@ -39,6 +41,7 @@ final class QueueConsumer: Sendable {
         prefetch: UInt16,
         order: Order,
         logger: Logger,
+        onState: @escaping @Sendable (_ failure: String?) -> Void = { _ in },
         handle: @escaping @Sendable (AMQPDelivery, AMQPChannel) async -> Void
     ) {
         self.queue = queue
@@ -47,6 +50,7 @@ final class QueueConsumer: Sendable {
         self.prefetch = prefetch
         self.order = order
         self.logger = logger
+        self.onState = onState
         self.handle = handle
     }
 
@@ -66,6 +70,7 @@ final class QueueConsumer: Sendable {
                 attempt = 0
             } catch {
                 attempt += 1
+                self.onState("\(error)")
                 self.logger.log(
                     level: attempt < 3 ? .debug : .warning, "can't read a queue",
                     metadata: ["broker.queue": "\(self.queue)", "error": "\(error)"])
@@ -92,6 +97,7 @@ final class QueueConsumer: Sendable {
             self.queue,
             onCancel: { error in continuation.yield(.lost(error?.description ?? "the connection was closed")) },
             onDelivery: { continuation.yield(.delivery($0)) })
+        self.onState(nil)
         switch self.order {
         case .strict: await self.takeInOrder(inputs, channel)
         case .none: await self.takeAtOnce(inputs, channel)
@@ -105,7 +111,10 @@ final class QueueConsumer: Sendable {
             // A stop comes behind what was prefetched, and goes before it.
             if self.isStopped.withLock({ $0 }) { return }
             switch input {
-            case .delivery(let delivery): await self.handle(delivery, channel)
+            case .delivery(let delivery):
+                // What was prefetched over a connection that is gone comes again over the next.
+                guard channel.isOpen else { continue }
+                await self.handle(delivery, channel)
             case .stopped: return
             case .lost(let reason): return self.reportLoss(reason)
             }
@@ -125,6 +134,7 @@ final class QueueConsumer: Sendable {
     }
 
     private func reportLoss(_ reason: String) {
+        self.onState(reason)
         self.logger.info("a queue's reader was cut off", metadata: ["broker.queue": "\(self.queue)", "error": "\(reason)"])
     }
 }

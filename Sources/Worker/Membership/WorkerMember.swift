@@ -9,7 +9,7 @@ import ServiceLifecycle
 /// While the coordinator is away the lanes stay as they are: each lane's queue has a single active consumer, so two workers that both
 /// think a lane theirs do no harm.
 struct WorkerMember: Service {
-    /// Renewals are cut short by this when the worker is told to stop.
+    /// Between calls that the coordinator did not answer.
     private static let retry: Duration = .milliseconds(500)
 
     let registration: MemberRegistration
@@ -21,20 +21,21 @@ struct WorkerMember: Service {
 
     func run() async throws {
         let lanes = LaneConsumers(make: self.makeLaneConsumer)
-        await withDiscardingTaskGroup { group in
+        let last = await withTaskGroup { group in
             group.addTask { await self.commandConsumer.run() }
             group.addTask { await lanes.run() }
             let last = await self.keepMembership(lanes)
-            // Lanes first: what is in hand is finished and acked before the lease ends.
             lanes.stop()
             self.commandConsumer.stop()
-            if let last {
-                do {
-                    try await self.coordinator.deregister(last, member: self.registration.id)
-                } catch {
-                    self.logger.info("could not say goodbye to the coordinator", metadata: ["error": "\(error)"])
-                }
-            }
+            // What is in hand is finished and acked before the lease ends.
+            await group.waitForAll()
+            return last
+        }
+        guard let last else { return }
+        do {
+            try await self.coordinator.deregister(last, member: self.registration.id)
+        } catch {
+            self.logger.info("could not say goodbye to the coordinator", metadata: ["error": "\(error)"])
         }
     }
 

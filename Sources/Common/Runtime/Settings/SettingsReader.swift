@@ -1,7 +1,8 @@
 /// Reads settings and remembers every problem, so that all of them are told at once.
 ///
 /// A setting's key is dotted (`coordinator.url`); its environment variable is derived from it (`FLOTILLA_COORDINATOR_URL`). Aliases are
-/// well-known names without the prefix, such as `REDIS_URL`. A secret may come from a file: `FLOTILLA_MEMBER_TOKEN_FILE`.
+/// well-known names without the prefix, such as `REDIS_URL`. A secret, a URL with a password included, may come from a file instead:
+/// `FLOTILLA_MEMBER_TOKEN_FILE`.
 package final class SettingsReader {
     private let source: SettingsSource
     package private(set) var declarations: [SettingDeclaration] = []
@@ -83,17 +84,24 @@ package final class SettingsReader {
 
     package func optionalSecret(_ key: String, aliases: [String] = [], help: String) -> Secret? {
         let declaration = self.declare(key, "secret", shown: nil, aliases: aliases, help: help)
+        return self.secretText(declaration).map(Secret.init)
+    }
+
+    /// The value itself, or what is in the file that `…_FILE` names; both is a mistake.
+    private func secretText(_ declaration: SettingDeclaration) -> String? {
         let fileVariable = declaration.variable + "_FILE"
         let direct = self.value(for: declaration)
-        guard let path = self.source.environment[fileVariable] else { return direct.map(Secret.init) }
+        guard let path = self.source.environment[fileVariable] else { return direct }
         if direct != nil {
-            self.problems.append(.init(variable: fileVariable, given: path, expected: "\(declaration.variable) not to be set as well"))
+            self.problems.append(
+                .init(variable: fileVariable, given: path, expected: "\(declaration.variable) not to be set as well"))
         }
         guard let text = readTextFile(path), !text.isEmpty else {
-            self.problems.append(.init(variable: fileVariable, given: path, expected: "the path of a readable file with the secret"))
+            self.problems.append(
+                .init(variable: fileVariable, given: path, expected: "the path of a readable file with the secret"))
             return nil
         }
-        return Secret(text)
+        return text
     }
 
     package func requiredSecret(_ key: String, aliases: [String] = [], help: String) -> Secret {
@@ -116,8 +124,9 @@ package final class SettingsReader {
         _ parse: (String) throws -> Value
     ) -> Value? {
         let declaration = self.declare(key, secret ? "secret URL" : "text", shown: secret ? nil : text, aliases: aliases, help: help)
-        guard let given = self.value(for: declaration) ?? text else {
-            self.reportProblem(key, given: nil, expected: expected)
+        let before = self.problems.count
+        guard let given = (secret ? self.secretText(declaration) : self.value(for: declaration)) ?? text else {
+            if self.problems.count == before { self.reportProblem(key, given: nil, expected: expected) }
             return nil
         }
         do {
