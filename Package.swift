@@ -185,7 +185,7 @@ let package = Package(
         ),
         tests("ShardTests", ["AMQP", "ClusterAPI", "Discord", "Gateway", "Shard", lifecycle, logging, nioCore, nioPosix]),
         tests("WorkerTests", ["AMQP", "ClusterAPI", "Discord", "Redis", "Worker", logging, nioCore, nioPosix]),
-        tests("APIServerTests", ["APIServer", "ClusterAPI", "Discord", "Runtime", asyncHTTPClient, lifecycle, logging, nioCore]),
+        tests("APIServerTests", ["APIServer", "ClusterAPI", "Discord", "Runtime", asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1]),
         tests("SandboxTests", ["Discord", "Gateway", "Runtime", "Sandbox", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix]),
         tests("LocalStackTests", ["ClusterAPI", "Discord", "LocalStack", system]),
         tests(

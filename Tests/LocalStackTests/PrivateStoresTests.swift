@@ -87,7 +87,8 @@ private struct Listener: CustomStringConvertible {
             }
         }
         return try ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
-            let table = try #require(FileManager.default.contents(atPath: path))
+            // Read to the end: `FileManager` takes the kernel's short reads for it.
+            let table = try #require(try FileHandle(forReadingFrom: URL(fileURLWithPath: path)).readToEnd())
             return String(decoding: table, as: UTF8.self).split(separator: "\n").dropFirst().compactMap {
                 line -> Listener? in
                 let fields = line.split(separator: " ")

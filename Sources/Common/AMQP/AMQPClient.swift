@@ -23,12 +23,14 @@ package final class AMQPClient: Service {
     private let logger: Logger
     private let onConnection: @Sendable (AMQPConnection) async throws -> Void
     private let onLoss: @Sendable (AMQPError?) -> Void
+    private let onFailedAttempt: @Sendable (AMQPError) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - onConnection: prepares each new connection, such as by declaring the topology, before others get it. When it
     ///     throws, the connection is closed and the next attempt comes after the backoff.
     ///   - onLoss: called once for each connection that `onConnection` has prepared. nil: closed by us.
+    ///   - onFailedAttempt: called when an attempt gave no connection, or `onConnection` could not prepare it.
     package init(
         configuration: AMQPConfiguration,
         eventLoop: any EventLoop,
@@ -36,7 +38,8 @@ package final class AMQPClient: Service {
         delegate: (any AMQPConnectionDelegate)? = nil,
         logger: Logger,
         onConnection: @escaping @Sendable (AMQPConnection) async throws -> Void = { _ in },
-        onLoss: @escaping @Sendable (AMQPError?) -> Void = { _ in }
+        onLoss: @escaping @Sendable (AMQPError?) -> Void = { _ in },
+        onFailedAttempt: @escaping @Sendable (AMQPError) -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.eventLoop = eventLoop
@@ -45,6 +48,7 @@ package final class AMQPClient: Service {
         self.logger = logger
         self.onConnection = onConnection
         self.onLoss = onLoss
+        self.onFailedAttempt = onFailedAttempt
     }
 
     /// The connection of now, nil while there is none. It may be lost by the time it is used.
@@ -121,6 +125,7 @@ package final class AMQPClient: Service {
             connection = try await AMQPConnection.connect(
                 self.configuration, on: self.eventLoop, delegate: self.delegate, logger: self.logger)
         } catch {
+            self.onFailedAttempt(error)
             return self.lost(error)
         }
         do {
@@ -131,9 +136,10 @@ package final class AMQPClient: Service {
             }
         } catch {
             await connection.close(timeout: .seconds(1))
-            let cause = error as? AMQPError
-            return self.lost(
-                cause ?? AMQPError(.connectionClosed, "preparing the connection failed", underlying: error))
+            let cause =
+                error as? AMQPError ?? AMQPError(.connectionClosed, "preparing the connection failed", underlying: error)
+            self.onFailedAttempt(cause)
+            return self.lost(cause)
         }
         self.announce(connection)
         let error = await withTaskCancellationHandler {

@@ -33,8 +33,7 @@ package struct RedisPipeline: Sendable {
 
     package mutating func append(_ command: RedisCommand) {
         precondition(!command.arguments.isEmpty, "a command has at least its name")
-        RESPEncoder.writeArrayHeader(count: command.arguments.count, to: &self.bytes)
-        for argument in command.arguments { RESPEncoder.write(argument, to: &self.bytes) }
+        RESPEncoder.write(command.arguments, to: &self.bytes)
         self.count += 1
     }
 

@@ -58,6 +58,12 @@ package enum Schema {
                     primary key (application, generation, shard)
                 );
 
+                create table lanes (
+                    lane bigint primary key,
+                    primary_member text,
+                    standby_member text
+                );
+
                 create table identify_permits (
                     application bigint not null,
                     bucket bigint not null,

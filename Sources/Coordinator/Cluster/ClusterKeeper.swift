@@ -42,6 +42,7 @@ actor ClusterKeeper: Service {
         for member in loaded.members { state.members[member.registration.id] = member }
         for slot in loaded.slots { state.slots[slot.slot] = slot }
         for application in loaded.applications { state.applications[application.id] = application }
+        for (lane, assigned) in loaded.lanes where state.lanes.indices.contains(lane) { state.lanes[lane] = assigned }
         state.fences = Set(loaded.members.filter { $0.phase == .fencing }.map(\.owner))
         // An owner whose member started a new life before the old one was cut off.
         for owner in Set(loaded.slots.compactMap(\.owner)) where state.members[owner.member]?.owner != owner {
@@ -102,18 +103,20 @@ actor ClusterKeeper: Service {
         self.unsaved = []
         var members: [ClusterStore.MemberRow] = []
         var slots: [ClusterState.SlotState] = []
+        var lanes: [Int: ClusterState.LaneState] = [:]
         var applications: [ClusterState.ApplicationState] = []
         for change in changes {
             switch change {
             case .member(let id): members.append(.init(id: id, state: self.state.members[id]))
             case .slot(let slot): self.state.slots[slot].map { slots.append($0) }
+            case .lane(let lane): lanes[lane] = self.state.lanes[lane]
             case .application(let id): self.state.applications[id].map { applications.append($0) }
             }
         }
         let desired = self.state.members.keys.map { ($0, self.state.desired(for: $0)) }
         do {
             if !changes.isEmpty {
-                try await self.store.save(members: members, slots: slots, applications: applications)
+                try await self.store.save(members: members, slots: slots, applications: applications, lanes: lanes)
             }
             self.visible = Dictionary(uniqueKeysWithValues: desired)
             self.waiters.wake(self.visible)

@@ -63,6 +63,7 @@ struct ClusterState: Sendable {
     enum Change: Hashable, Sendable {
         case member(String)
         case slot(Slot)
+        case lane(Int)
         case application(Snowflake)
     }
 
@@ -253,7 +254,8 @@ struct ClusterState: Sendable {
             .filter { $0.registration.kind == .worker && $0.phase == .alive }
             .map { LanePlan.Worker(id: $0.registration.id, capacity: $0.registration.capacity) }
         let planned = LanePlan.lanes(current: self.lanes, workers: workers)
-        for (before, after) in zip(self.lanes, planned) where before != after {
+        for (lane, (before, after)) in zip(self.lanes, planned).enumerated() where before != after {
+            self.changes.insert(.lane(lane))
             for id in [before.primary, before.standby, after.primary, after.standby] { id.map { self.touch($0) } }
         }
         self.lanes = planned

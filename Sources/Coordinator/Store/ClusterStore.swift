@@ -9,6 +9,7 @@ struct ClusterStore: Sendable {
         var members: [ClusterState.MemberState] = []
         var incarnations: [String: Int] = [:]
         var slots: [ClusterState.SlotState] = []
+        var lanes: [Int: ClusterState.LaneState] = [:]
         /// Each with its latest generation.
         var applications: [ClusterState.ApplicationState] = []
     }
@@ -50,6 +51,10 @@ struct ClusterStore: Sendable {
                     generation: try row.decode("generation"), numShards: try row.decode("num_shards"),
                     intents: try row.decode("intents"), gatewayURL: try row.decode("gateway_url")))
         }
+        for row in try await self.pool.query("select * from lanes") {
+            loaded.lanes[try row.decode("lane")] = .init(
+                primary: try row.decode("primary_member"), standby: try row.decode("standby_member"))
+        }
         for row in try await self.pool.query("select * from slots") { loaded.slots.append(try Self.slot(from: row)) }
         return loaded
     }
@@ -70,9 +75,14 @@ struct ClusterStore: Sendable {
         return state
     }
 
-    /// Writes members, slots and applications in one transaction.
+    /// Writes members, slots, lanes and applications in one transaction.
     /// - Throws: `LostLeadership` when another leader has begun.
-    func save(members: [MemberRow], slots: [ClusterState.SlotState], applications: [ClusterState.ApplicationState]) async throws {
+    func save(
+        members: [MemberRow],
+        slots: [ClusterState.SlotState],
+        applications: [ClusterState.ApplicationState],
+        lanes: [Int: ClusterState.LaneState] = [:]
+    ) async throws {
         try await self.pool.transaction { transaction in
             // The row lock keeps the next leader from beginning before this transaction has ended.
             let leader = try await transaction.queryFirst("select epoch from leader for share")
@@ -94,6 +104,14 @@ struct ClusterStore: Sendable {
             }
             for member in members { try await transaction.execute(member.upsert) }
             if !slots.isEmpty { try await transaction.execute(Self.upsert(slots)) }
+            for (lane, state) in lanes {
+                try await transaction.execute(
+                    """
+                    insert into lanes (lane, primary_member, standby_member) values (\(lane), \(state.primary), \(state.standby))
+                    on conflict (lane) do update set primary_member = excluded.primary_member,
+                        standby_member = excluded.standby_member
+                    """)
+            }
         }
     }
 

@@ -1,0 +1,75 @@
+import Discord
+import Postgres
+import Testing
+
+@testable import Coordinator
+
+@Suite("Identify permits, on PostgreSQL", .timeLimit(.minutes(1)))
+struct PermitLedgerTests {
+    private let application = Snowflake(rawValue: 7)
+
+    /// Moves every permit into the past, as if so much time had passed.
+    private func pass(_ seconds: Double, _ pool: PostgresPool) async throws {
+        try await pool.execute(
+            "update identify_permits set granted_at = granted_at - make_interval(secs => \(seconds))")
+    }
+
+    @Test func `A bucket is free once in its spacing, and tells how long to wait`() async throws {
+        try await CoordinatorDatabase.run { pool in
+            let ledger = PermitLedger(pool: pool)
+            #expect(try await ledger.take(bucket: 0, of: self.application) == nil)
+            let wait = try #require(try await ledger.take(bucket: 0, of: self.application))
+            let whole = PermitLedger.spacing + PermitLedger.validity + PermitLedger.jitter
+            #expect(wait <= whole && wait > whole - .seconds(3), "\(wait)")
+            try await self.pass(4, pool)
+            let rest = try #require(try await ledger.take(bucket: 0, of: self.application))
+            #expect(rest <= wait - .milliseconds(3900), "asking does not begin the time again: \(rest)")
+            try await self.pass(2.1, pool)
+            #expect(try await ledger.take(bucket: 0, of: self.application) == nil)
+            #expect(try await ledger.take(bucket: 0, of: self.application) != nil)
+        }
+    }
+
+    @Test func `A permit used at the end of its time still leaves 5 s to the next`() async throws {
+        try await CoordinatorDatabase.run { pool in
+            let ledger = PermitLedger(pool: pool)
+            _ = try await ledger.take(bucket: 0, of: self.application)
+            // The first IDENTIFY left when its permit ended, 4.9 s ago: Discord would see the two too close to each other.
+            try await self.pass(PermitLedger.validity / .seconds(1) + 4.9, pool)
+            let wait = try await ledger.take(bucket: 0, of: self.application)
+            #expect(wait != nil)
+        }
+    }
+
+    @Test func `Buckets and applications don't wait for each other`() async throws {
+        try await CoordinatorDatabase.run { pool in
+            let ledger = PermitLedger(pool: pool)
+            for bucket in 0..<4 {
+                let wait = try await ledger.take(bucket: bucket, of: self.application)
+                #expect(wait == nil)
+            }
+            let other = try await ledger.take(bucket: 0, of: Snowflake(rawValue: 8))
+            #expect(other == nil)
+            let again = try await ledger.take(bucket: 3, of: self.application)
+            #expect(again != nil)
+        }
+    }
+
+    @Test func `Of many who ask at once one gets it, also over several leaders`() async throws {
+        try await CoordinatorDatabase.run { pool in
+            for round in 0..<3 {
+                let granted = try await withThrowingTaskGroup(of: Bool.self) { group in
+                    for _ in 0..<20 {
+                        // Each with a ledger of its own, as the next leader has.
+                        group.addTask {
+                            try await PermitLedger(pool: pool).take(bucket: 1, of: self.application) == nil
+                        }
+                    }
+                    return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+                }
+                #expect(granted == 1, "round \(round)")
+                try await self.pass(6, pool)
+            }
+        }
+    }
+}
