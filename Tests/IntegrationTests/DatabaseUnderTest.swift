@@ -11,7 +11,8 @@ func withDatabase(_ body: (_ url: String) async throws -> Void) async throws {
     components?.path = "/\(name)"
     guard let url = components?.string else { throw TestFailure("FLOTILLA_TEST_DATABASE_URL is no URL") }
     let administration = try PostgresPool(
-        configuration: PostgresConfiguration(url: given), logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+        configuration: PostgresConfiguration(url: given),
+        logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     try await administration.execute("create database \(unsafeIdentifier: name)")
     let outcome: Result<Void, any Error>
     do {

@@ -51,18 +51,25 @@ final class Fleet: Sendable {
     }
 
     private static let services =
-        ["api", "coordinator", "sandbox", "sandbox-gateway", "epmd", "rabbitmq", "rabbitmq-distribution", "redis", "postgres"]
+        [
+            "api", "coordinator", "sandbox", "sandbox-gateway", "epmd", "rabbitmq", "rabbitmq-distribution", "redis",
+            "postgres",
+        ]
         + ["api", "coordinator", "shard-0", "shard-1", "worker-0", "worker-1"].map { "\($0)-operations" }
 
     // MARK: Where things are
 
     func port(_ service: String) throws -> Int { try #require(self.ports[service], "\(service) has no port") }
-    func url(_ service: String, _ path: String = "") throws -> String { "http://127.0.0.1:\(try self.port(service))\(path)" }
+    func url(_ service: String, _ path: String = "") throws -> String {
+        "http://127.0.0.1:\(try self.port(service))\(path)"
+    }
 
     /// The end of a process' log.
     func log(_ name: String) -> String {
         // Not there means nothing was logged.
-        String(((try? String(contentsOfFile: self.directory.path("logs/\(name).log"), encoding: .utf8)) ?? "").suffix(4000))
+        String(
+            ((try? String(contentsOfFile: self.directory.path("logs/\(name).log"), encoding: .utf8)) ?? "").suffix(4000)
+        )
     }
 
     // MARK: What it says
@@ -76,12 +83,13 @@ final class Fleet: Sendable {
     /// Waits until every slot is ready and every lane has its reader, and returns that state.
     func settled(within limit: Duration = .seconds(60)) async throws -> ClusterView {
         var view: ClusterView?
-        try await eventually(within: limit, "a settled cluster; last: \(String(describing: view))") {
+        try await eventually(within: limit, "a settled cluster") {
             // An API server that is away for a moment is asked again.
             view = try? await self.cluster()
             guard let view else { return false }
             let owners = Set(view.members.filter { $0.state == "alive" }.map(\.id))
-            return owners.count == 4 && !view.slots.isEmpty && view.slots.allSatisfy { $0.status == .ready && $0.member != nil }
+            return owners.count == 4 && !view.slots.isEmpty
+                && view.slots.allSatisfy { $0.status == .ready && $0.member != nil }
                 && view.slots.map(\.guilds).reduce(0, +) == 2 && view.lanes.allSatisfy { $0.primary != nil }
         }
         return try #require(view)
@@ -93,7 +101,9 @@ final class Fleet: Sendable {
     func kill(member: String) throws {
         let entry = Array("FLOTILLA_MEMBER_ID=\(member)".utf8)
         let process = self.mark.find().first { process in
-            FileManager.default.contents(atPath: "/proc/\(process)/environ")?.split(separator: 0).contains { $0.elementsEqual(entry) }
+            FileManager.default.contents(atPath: "/proc/\(process)/environ")?.split(separator: 0).contains {
+                $0.elementsEqual(entry)
+            }
                 ?? false
         }
         Foundation.kill(try #require(process, "no process is member \(member)"), SIGKILL)

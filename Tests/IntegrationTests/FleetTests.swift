@@ -23,7 +23,9 @@ extension WholeFleets {
             #expect(Set(listeners.map(\.port)) == Set(fleet.ports.values))
             let output = fleet.process.output
             for service in ["sandbox", "api"] { #expect(output.contains(try fleet.url(service, "/"))) }
-            for secret in [fleet.secrets.database, fleet.secrets.amqpAdministrator, fleet.secrets.member, fleet.secrets.bot] {
+            for secret in [
+                fleet.secrets.database, fleet.secrets.amqpAdministrator, fleet.secrets.member, fleet.secrets.bot,
+            ] {
                 #expect(!output.contains(secret))
             }
             try await fleet.stop()
@@ -62,14 +64,17 @@ extension WholeFleets {
             let index = "/guilds/\(guild)/application-command-index"
             var command: JSONValue?
             try await eventually("/ping in the guild's index") {
-                command = try await alice.call("GET", index)["application_commands"]?.array?.first { $0["name"]?.string == "ping" }
+                command = try await alice.call("GET", index)["application_commands"]?.array?.first {
+                    $0["name"]?.string == "ping"
+                }
                 return command != nil
             }
             let application = try #require(command?["application_id"]?.string)
             _ = try await alice.call(
                 "POST", "/interactions",
                 [
-                    "type": 2, "application_id": .string(application), "guild_id": .string(guild), "channel_id": .string(channel),
+                    "type": 2, "application_id": .string(application), "guild_id": .string(guild),
+                    "channel_id": .string(channel),
                     "nonce": "1", "data": ["id": command?["id"] ?? .null, "name": "ping", "type": 1],
                 ])
             try await eventually("an answer to /ping") { !alice.commandAnswers(in: channel).isEmpty }
@@ -126,7 +131,9 @@ extension WholeFleets {
             for question in asked { _ = try await alice.reply(to: question.id, within: .seconds(60)) }
 
             // A channel's events are handled in order, repeated ones too: with these answered, all copies are through.
-            for channel in [general, global] { _ = try await alice.reply(to: try await alice.say("!ping", in: channel)) }
+            for channel in [general, global] {
+                _ = try await alice.reply(to: try await alice.say("!ping", in: channel))
+            }
             for channel in [general, global] {
                 let own = asked.filter { $0.channel == channel }.map(\.id)
                 let history = try await alice.history(of: channel, since: try #require(own.first))
@@ -135,9 +142,13 @@ extension WholeFleets {
             }
 
             let after = try await fleet.settled()
-            func incarnation(_ id: String, _ view: ClusterView) -> Int? { view.members.first { $0.id == id }?.incarnation }
+            func incarnation(_ id: String, _ view: ClusterView) -> Int? {
+                view.members.first { $0.id == id }?.incarnation
+            }
             for id in [shard, worker] {
-                #expect(try #require(incarnation(id, after)) > (try #require(incarnation(id, before))), "\(id) is a new life")
+                #expect(
+                    try #require(incarnation(id, after)) > (try #require(incarnation(id, before))),
+                    "\(id) is a new life")
             }
             #expect(fleet.process.output.contains("died"))
         }

@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 
 @testable import Sandbox
 
@@ -29,7 +30,8 @@ enum HTTP {
     ///   - authorization: the header's whole value.
     ///   - bytes: sent as `application/json`, whatever they are.
     static func call(
-        _ method: String, _ url: String, authorization: String? = nil, _ body: JSONValue? = nil, bytes: ByteBuffer? = nil,
+        _ method: String, _ url: String, authorization: String? = nil, _ body: JSONValue? = nil,
+        bytes: ByteBuffer? = nil,
         within limit: TimeAmount = .seconds(10)
     ) async throws -> HTTPAnswer {
         var request = HTTPClientRequest(url: url)
@@ -41,10 +43,60 @@ enum HTTP {
         }
         let response = try await HTTPClient.shared.execute(request, timeout: limit)
         return HTTPAnswer(
-            status: Int(response.status.code), headers: response.headers, body: try await response.body.collect(upTo: 16 << 20))
+            status: Int(response.status.code), headers: response.headers,
+            body: try await response.body.collect(upTo: 16 << 20))
     }
 
     static func get(_ url: String, authorization: String? = nil) async throws -> HTTPAnswer {
         try await self.call("GET", url, authorization: authorization)
+    }
+}
+
+/// HTTP as bytes, for what no client would send.
+enum RawHTTP {
+    /// Sends `request` and returns the first answer, or what came until the peer closed or said nothing for 3 s.
+    static func exchange(_ request: String, port: Int) async throws -> String {
+        let answer = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: String.self)
+        let channel = try await ClientBootstrap(group: answer.futureResult.eventLoop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(IdleStateHandler(readTimeout: .seconds(3)))
+                    try channel.pipeline.syncOperations.addHandler(Collector(answer))
+                }
+            }
+            .connect(host: "127.0.0.1", port: port).get()
+        // The peer may close before it has read all.
+        channel.writeAndFlush(ByteBuffer(string: request), promise: nil)
+        return try await answer.futureResult.get()
+    }
+
+    private final class Collector: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let answer: EventLoopPromise<String>
+        private var bytes = ByteBuffer()
+
+        init(_ answer: EventLoopPromise<String>) { self.answer = answer }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            var part = self.unwrapInboundIn(data)
+            self.bytes.writeBuffer(&part)
+            if Self.isWhole(String(buffer: self.bytes)) { context.close(promise: nil) }
+        }
+
+        private static func isWhole(_ answer: String) -> Bool {
+            guard let end = answer.firstRange(of: "\r\n\r\n"),
+                let length = answer[..<end.lowerBound].firstMatch(of: /content-length: ([0-9]+)/.ignoresCase()).flatMap(
+                    { Int($0.1) })
+            else { return false }
+            return answer[end.upperBound...].utf8.count >= length
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+        func channelInactive(context: ChannelHandlerContext) { self.answer.succeed(String(buffer: self.bytes)) }
     }
 }

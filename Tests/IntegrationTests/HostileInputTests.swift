@@ -21,11 +21,15 @@ extension WholeFleets.RunningTests {
             try await HTTP.call("POST", url, authorization: token, body)
         }
 
-        for (what, bytes) in [("nothing", ""), ("no JSON", "{"), ("a list", "[]"), ("NUL", "\0"), ("deep", String(repeating: "[", count: 100_000))] {
+        for (what, bytes) in [
+            ("nothing", ""), ("no JSON", "{"), ("a list", "[]"), ("NUL", "\0"),
+            ("deep", String(repeating: "[", count: 100_000)),
+        ] {
             let answer = try await HTTP.call("POST", members, authorization: token, bytes: ByteBuffer(string: bytes))
             #expect(answer.isProblem(400, "bad_request"), "\(what): \(answer)")
         }
-        for authorization in [nil, "Bearer wrong", "Basic \(fleet.secrets.member)", "Bearer \(fleet.secrets.operator)"] {
+        for authorization in [nil, "Bearer wrong", "Basic \(fleet.secrets.member)", "Bearer \(fleet.secrets.operator)"]
+        {
             let answer = try await HTTP.call("POST", members, authorization: authorization, ["id": "x"])
             #expect(answer.isProblem(401, "unauthorized"), "\(answer)")
             #expect(answer.headers.first(name: "www-authenticate") == "Bearer")
@@ -39,7 +43,8 @@ extension WholeFleets.RunningTests {
                 members, ["id": .string(id), "kind": "shard", "capacity": 1, "zone": "z", "version": "1"])
             #expect(answer.isProblem(400, "bad_request"), "\(id): \(answer)")
         }
-        let capacity = try await post(members, ["id": "a", "kind": "shard", "capacity": 0, "zone": "z", "version": "1"])
+        let capacity = try await post(
+            members, ["id": "a", "kind": "shard", "capacity": 0, "zone": "z", "version": "1"])
         #expect(capacity.isProblem(400, "bad_request"))
         let kind = try await post(members, ["id": "a", "kind": "king", "capacity": 1, "zone": "z", "version": "1"])
         #expect(kind.isProblem(400, "bad_request"))
@@ -93,7 +98,7 @@ extension WholeFleets.RunningTests {
                 "coordinator",
                 [
                     "FLOTILLA_DATABASE_URL": database,
-                    "FLOTILLA_AMQP_URL": "amqp://admin:\(fleet.secrets.amqpAdministrator)@127.0.0.1:\(port)/",
+                    "FLOTILLA_AMQP_URL": "amqp://flotilla:\(fleet.secrets.amqpAdministrator)@127.0.0.1:\(port)/",
                     "FLOTILLA_HTTP_PORT": "\(try quietPort())", "FLOTILLA_OPERATIONS_PORT": "\(operations)",
                     "FLOTILLA_MEMBER_TOKEN": "member", "FLOTILLA_OPERATOR_TOKEN": "operator",
                     "FLOTILLA_DISCORD_TOKEN": fleet.secrets.bot,
@@ -102,16 +107,18 @@ extension WholeFleets.RunningTests {
             let readiness = "http://127.0.0.1:\(operations)/readyz"
             try await coordinator.wait(forPort: operations)
             var answer: HTTPAnswer?
-            try await eventually(within: .seconds(20), "the broker as the only reason; last: \(String(describing: answer))") {
+            try await eventually(within: .seconds(20), "the broker's absence as the only reason") {
                 answer = try await HTTP.get(readiness)
                 let lines = answer?.text.split(separator: "\n") ?? []
                 return lines.count == 1 && lines[0].hasPrefix("broker: ") && lines[0] != "broker: starting"
             }
-            #expect(answer?.status == 503 && answer?.text.contains("127.0.0.1:\(port)") == true, "\(String(describing: answer))")
+            #expect(
+                answer?.status == 503 && answer?.text.contains("127.0.0.1:\(port)") == true,
+                "\(String(describing: answer))")
             #expect(coordinator.isRunning)
 
             let relay = try await Relay.start(on: port, to: try fleet.port("rabbitmq"))
-            try await eventually(within: .seconds(30), "ready; last: \(String(describing: answer))") {
+            try await eventually(within: .seconds(30), "readiness") {
                 answer = try await HTTP.get(readiness)
                 return answer?.status == 200
             }

@@ -23,8 +23,10 @@ struct Listener: CustomStringConvertible {
             }
         }
         return try ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { path in
-            let table = try #require(FileManager.default.contents(atPath: path))
-            return String(decoding: table, as: UTF8.self).split(separator: "\n").dropFirst().compactMap { line -> Listener? in
+            // Read to the end: `FileManager` takes the kernel's short reads for it.
+            let table = try #require(try FileHandle(forReadingFrom: URL(fileURLWithPath: path)).readToEnd())
+            return String(decoding: table, as: UTF8.self).split(separator: "\n").dropFirst().compactMap {
+                line -> Listener? in
                 let fields = line.split(separator: " ")
                 guard fields.count > 9, fields[3] == "0A", sockets.contains(String(fields[9])) else { return nil }
                 let local = fields[1].split(separator: ":")

@@ -9,7 +9,8 @@ final class Relay: Sendable {
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { client in
-                ClientBootstrap(group: client.eventLoop).connect(host: "127.0.0.1", port: target).flatMapThrowing { server in
+                ClientBootstrap(group: client.eventLoop).connect(host: "127.0.0.1", port: target).flatMapThrowing {
+                    server in
                     try client.pipeline.syncOperations.addHandler(Forwarder(to: server))
                     try server.pipeline.syncOperations.addHandler(Forwarder(to: client))
                 }

@@ -14,16 +14,36 @@ struct SandboxProcessTests {
         let port = try quietPort()
         let program = try ChildProcess(
             try Programs.sandbox, [],
-            environment: ["FLOTILLA_SANDBOX_HTTP_PORT": "\(port)", "FLOTILLA_SANDBOX_GATEWAY_PORT": "0", "FLOTILLA_LOG_FORMAT": "json"])
+            environment: [
+                "FLOTILLA_SANDBOX_HTTP_PORT": "\(port)", "FLOTILLA_SANDBOX_GATEWAY_PORT": "0",
+                "FLOTILLA_LOG_FORMAT": "json",
+            ])
         try await program.wait(for: "sandbox is ready")
         return (program, "http://127.0.0.1:\(port)")
     }
 
     @Test func `A body above Discord's bound gets 413, and the next request is served`() async throws {
         let (program, url) = try await Self.start()
-        let answer = try await HTTP.call(
-            "POST", "\(url)/api/v10/auth/login", bytes: ByteBuffer(repeating: UInt8(ascii: " "), count: (25 << 20) + 1))
-        #expect(answer.status == 413 && answer.json["code"] == 40005, "\(answer)")
+        let port = try #require(URL(string: url)?.port)
+        let head = "POST /api/v10/auth/login HTTP/1.1\r\nHost: sandbox\r\nContent-Type: application/json\r\n"
+        let announced = try await RawHTTP.exchange("\(head)Content-Length: \((25 << 20) + 1)\r\n\r\n{", port: port)
+        #expect(announced.hasPrefix("HTTP/1.1 413 ") && announced.contains("\"code\":40005"), "\(announced)")
+        let chunk = "100000\r\n\(String(repeating: " ", count: 1 << 20))\r\n"
+        let streamed = try await RawHTTP.exchange(
+            "\(head)Transfer-Encoding: chunked\r\n\r\n\(String(repeating: chunk, count: 26))", port: port)
+        #expect(streamed.hasPrefix("HTTP/1.1 413 "), "\(streamed)")
+        #expect(try await HTTP.get("\(url)/api/v10/gateway").status == 200)
+        try await program.stop()
+    }
+
+    @Test(arguments: [
+        "\r\n\r\n", "GET\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ])
+    func `Bytes that are no HTTP end their connection, and no other`(bytes: String) async throws {
+        let (program, url) = try await Self.start()
+        let port = try #require(URL(string: url)?.port)
+        let answer = try await RawHTTP.exchange(bytes, port: port)
+        #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 400 "), "\(answer)")
         #expect(try await HTTP.get("\(url)/api/v10/gateway").status == 200)
         try await program.stop()
     }
