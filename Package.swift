@@ -2,7 +2,8 @@
 
 import PackageDescription
 
-/// Every target is Swift 6, with warnings as errors and the upcoming features that make imports and existentials explicit.
+/// Every target is Swift 6, with warnings as errors and the upcoming features that make imports and existentials
+/// explicit.
 let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .swiftLanguageMode(.v6),
@@ -47,7 +48,8 @@ func module(
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: ["TestSupport"] + dependencies, path: "Tests/\(name)", swiftSettings: settings)
+    .testTarget(
+        name: name, dependencies: ["TestSupport"] + dependencies, path: "Tests/\(name)", swiftSettings: settings)
 }
 
 let package = Package(
@@ -83,57 +85,73 @@ let package = Package(
         // Common: none of these imports a role.
         module("Discord", in: "Common", []),
         module("Runtime", in: "Common", [hummingbird, lifecycle, logging, nioCore, signals]),
-        module("Gateway", in: "Common", ["CZlib", "CZstd", "Discord", nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket]),
+        module(
+            "Gateway", in: "Common", ["CZlib", "CZstd", "Discord", nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket]),
         module("AMQP", in: "Common", ["CRabbitMQ", deque, lifecycle, logging, nioCore, nioPosix, nioSSL]),
         module("Redis", in: "Common", ["CHiredis", deque, lifecycle, logging, nioCore, nioPosix, nioSSL]),
         module("Postgres", in: "Common", ["CPostgres", deque, lifecycle, logging]),
         module("Schema", in: "Common", ["Postgres"]),
-        module("ClusterAPI", in: "Common", ["Discord", "Runtime", asyncHTTPClient, logging, nioCore, nioFoundation, nioHTTP1]),
+        module(
+            "ClusterAPI", in: "Common",
+            ["Discord", "Runtime", asyncHTTPClient, logging, nioCore, nioFoundation, nioHTTP1]),
         module("HTTPAPI", in: "Common", ["ClusterAPI", "Runtime", hummingbird, logging, nioCore, nioFoundation]),
 
         // Roles: libraries, so that tests drive them in-process.
         module(
             "Coordinator",
             [
-                "AMQP", "ClusterAPI", "Discord", "HTTPAPI", "Postgres", "Runtime", "Schema", asyncHTTPClient, deque, hummingbird,
+                "AMQP", "ClusterAPI", "Discord", "HTTPAPI", "Postgres", "Runtime", "Schema", asyncHTTPClient, deque,
+                hummingbird,
                 lifecycle,
                 logging, nioCore, nioFoundation, nioHTTP1, nioPosix,
             ]
         ),
         module(
             "Shard",
-            ["AMQP", "ClusterAPI", "Discord", "Gateway", "Redis", "Runtime", deque, lifecycle, logging, nioCore, nioPosix]
+            [
+                "AMQP", "ClusterAPI", "Discord", "Gateway", "Redis", "Runtime", deque, lifecycle, logging, nioCore,
+                nioPosix,
+            ]
         ),
         module(
             "Worker",
             [
-                "AMQP", "ClusterAPI", "Discord", "Redis", "Runtime", asyncHTTPClient, lifecycle, logging, nioCore, nioFoundation,
+                "AMQP", "ClusterAPI", "Discord", "Redis", "Runtime", asyncHTTPClient, lifecycle, logging, nioCore,
+                nioFoundation,
                 nioHTTP1, nioPosix,
             ]
         ),
         module(
             "APIServer",
-            ["ClusterAPI", "HTTPAPI", "Postgres", "Redis", "Runtime", hummingbird, lifecycle, logging, nioCore, nioFoundation],
+            [
+                "ClusterAPI", "HTTPAPI", "Postgres", "Redis", "Runtime", hummingbird, lifecycle, logging, nioCore,
+                nioFoundation,
+            ],
             resources: [.copy("Resources/openapi.json")]
         ),
         module(
             "Sandbox",
             [
-                "COpenSSL", "Discord", "Gateway", "Runtime", deque, grdb, hummingbird, hummingbirdTLS, lifecycle, logging, nioCore,
+                "COpenSSL", "Discord", "Gateway", "Runtime", deque, grdb, hummingbird, hummingbirdTLS, lifecycle,
+                logging, nioCore,
                 nioPosix, nioSSL,
             ],
             resources: [.copy("Resources")]
         ),
         module(
             "LocalStack",
-            ["ClusterAPI", "Runtime", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, signals, subprocess, system]
+            [
+                "ClusterAPI", "Runtime", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, signals, subprocess,
+                system,
+            ]
         ),
 
         // Executables: thin.
         .executableTarget(
             name: "FlotillaCLI",
             dependencies: [
-                "APIServer", "Coordinator", "LocalStack", "Postgres", "Runtime", "Schema", "Shard", "Worker", argumentParser, lifecycle,
+                "APIServer", "Coordinator", "LocalStack", "Postgres", "Runtime", "Schema", "Shard", "Worker",
+                argumentParser, lifecycle,
                 logging,
             ],
             path: "Sources/FlotillaCLI",
@@ -156,7 +174,8 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "AMQP", "CBaselines", "Discord", "Gateway", "Postgres", "Redis", argumentParser, logging, nioCore, nioPosix,
+                "AMQP", "CBaselines", "Discord", "Gateway", "Postgres", "Redis", argumentParser, logging, nioCore,
+                nioPosix,
                 subprocess,
             ],
             path: "LoadTests/Bench",
@@ -172,7 +191,9 @@ let package = Package(
         ),
         tests("DiscordTests", ["Discord"]),
         tests("RuntimeTests", ["Runtime", asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1]),
-        tests("GatewayTests", ["CZlib", "CZstd", "Gateway", nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioWebSocket]),
+        tests(
+            "GatewayTests",
+            ["CZlib", "CZstd", "Gateway", nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioWebSocket]),
         tests("AMQPTests", ["AMQP", logging, nioCore, nioEmbedded, nioPosix, nioSSL]),
         tests("RedisTests", ["Redis", logging, nioCore, nioEmbedded, nioPosix, nioSSL]),
         tests("PostgresTests", ["Postgres", logging]),
@@ -180,17 +201,26 @@ let package = Package(
         tests(
             "CoordinatorTests",
             [
-                "AMQP", "ClusterAPI", "Coordinator", "Discord", "Postgres", "Runtime", "Schema", lifecycle, logging, nioCore, nioPosix,
+                "AMQP", "ClusterAPI", "Coordinator", "Discord", "Postgres", "Runtime", "Schema", lifecycle, logging,
+                nioCore, nioPosix,
             ]
         ),
-        tests("ShardTests", ["AMQP", "ClusterAPI", "Discord", "Gateway", "Shard", lifecycle, logging, nioCore, nioPosix]),
+        tests(
+            "ShardTests", ["AMQP", "ClusterAPI", "Discord", "Gateway", "Shard", lifecycle, logging, nioCore, nioPosix]),
         tests("WorkerTests", ["AMQP", "ClusterAPI", "Discord", "Redis", "Worker", logging, nioCore, nioPosix]),
-        tests("APIServerTests", ["APIServer", "ClusterAPI", "Discord", "Runtime", asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1]),
-        tests("SandboxTests", ["Discord", "Gateway", "Runtime", "Sandbox", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix]),
+        tests(
+            "APIServerTests",
+            ["APIServer", "ClusterAPI", "Discord", "Runtime", asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1]),
+        tests(
+            "SandboxTests",
+            ["Discord", "Gateway", "Runtime", "Sandbox", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix]),
         tests("LocalStackTests", ["ClusterAPI", "Discord", "LocalStack", system]),
         tests(
             "IntegrationTests",
-            ["ClusterAPI", "Discord", "Gateway", "LocalStack", "Postgres", "Sandbox", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix]
+            [
+                "ClusterAPI", "Discord", "Gateway", "LocalStack", "Postgres", "Sandbox", asyncHTTPClient, logging,
+                nioCore, nioHTTP1, nioPosix,
+            ]
         ),
     ]
 )

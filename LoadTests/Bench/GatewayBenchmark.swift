@@ -5,8 +5,8 @@ import NIOCore
 import NIOPosix
 
 /// Guards the path of every event from Discord: that sockets, WebSocket frames, message bounds and slicing stay small
-/// next to inflating itself. Ours is the CPU of the client's event-loop thread, reads from the socket included; the limit
-/// is ZSTD_decompressStream alone, over the same compressed bytes in memory.
+/// next to inflating itself. Ours is the CPU of the client's event-loop thread, reads from the socket included; the
+/// limit is ZSTD_decompressStream alone, over the same compressed bytes in memory.
 struct GatewayBenchmark {
     private static let eventCount = 50_000
 

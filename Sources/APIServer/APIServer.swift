@@ -20,11 +20,13 @@ package func runAPIServer(_ settings: APIServerSettings, logger: Logger) async t
     let redis = try RedisClient(configuration: redisConfiguration, logger: logger)
     let coordinator = CoordinatorClient(baseURL: settings.coordinatorURL, token: settings.operatorToken, logger: logger)
     let cluster = ClusterCache { () throws(CoordinatorClient.Failure) in try await coordinator.cluster() }
-    let checks = HealthChecks(logger: logger, checks: [
-        "coordinator": { _ = try await cluster.view() },
-        "postgresql": { _ = try await pool.query("select 1", timeout: .seconds(2)) },
-        "redis": { _ = try await redis.command("PING") },
-    ])
+    let checks = HealthChecks(
+        logger: logger,
+        checks: [
+            "coordinator": { _ = try await cluster.view() },
+            "postgresql": { _ = try await pool.query("select 1", timeout: .seconds(2)) },
+            "redis": { _ = try await redis.command("PING") },
+        ])
     let routes = APIRoutes(cluster: cluster, health: checks.report, openAPI: try OpenAPIDocument.bytes())
     let server = APIServerListener(settings: settings, routes: routes, health: health, logger: logger)
     try await runServices([operations, pool, redis, server], logger: logger)

@@ -16,18 +16,22 @@ package struct APIServerSettings: Sendable {
     let operations: OperationsServer.Settings
 
     package init(_ reader: SettingsReader) {
-        self.host = reader.string("http.host", default: "127.0.0.1", help: "Address that the API and the dashboard are served on.")
+        self.host = reader.string(
+            "http.host", default: "127.0.0.1", help: "Address that the API and the dashboard are served on.")
         self.port = reader.int("http.port", default: 7500, in: 0...65535, help: "Port of the API and the dashboard.")
-        self.coordinatorURL = reader.string("coordinator.url", default: "http://127.0.0.1:7400", help: "The coordinator's HTTP API.")
+        self.coordinatorURL = reader.string(
+            "coordinator.url", default: "http://127.0.0.1:7400", help: "The coordinator's HTTP API.")
         self.operatorToken = reader.requiredSecret("operator.token", help: "Shown to the coordinator.")
         self.database = reader.parsed(
             "database.url", default: nil, aliases: ["DATABASE_URL"], secret: true,
             expected: "postgres://user:password@host:port/database", help: "PostgreSQL."
         ) { try PostgresConfiguration(url: $0) }
         self.redis = reader.parsed(
-            "redis.url", default: nil, aliases: ["REDIS_URL"], secret: true, expected: "redis://user:password@host:port/db", help: "Redis."
+            "redis.url", default: nil, aliases: ["REDIS_URL"], secret: true,
+            expected: "redis://user:password@host:port/db", help: "Redis."
         ) { try RedisConfiguration(url: $0) }
-        self.dashboard = reader.string("dashboard.directory", default: "dashboard", help: "Folder with the dashboard's pages.")
+        self.dashboard = reader.string(
+            "dashboard.directory", default: "dashboard", help: "Folder with the dashboard's pages.")
         self.operations = OperationsServer.Settings(reader)
     }
 }

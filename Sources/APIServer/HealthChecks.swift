@@ -17,7 +17,8 @@ struct HealthChecks: Sendable {
                         try await check()
                     } catch {
                         // The answer must tell nothing of the inside.
-                        self.logger.warning("a service does not answer", metadata: ["service": "\(name)", "error": "\(error)"])
+                        self.logger.warning(
+                            "a service does not answer", metadata: ["service": "\(name)", "error": "\(error)"])
                         status = .unavailable
                     }
                     let taken = start.duration(to: .now) / .milliseconds(1)

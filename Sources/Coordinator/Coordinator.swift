@@ -19,7 +19,8 @@ package func runCoordinator(_ settings: CoordinatorSettings, logger: Logger) asy
 
     // Waiting to lead may take long: probes are answered meanwhile, and a signal ends it.
     let leading = LeadingService(
-        settings: settings, broker: broker, pool: pool, leasePool: leasePool, health: health, metrics: metrics, logger: logger)
+        settings: settings, broker: broker, pool: pool, leasePool: leasePool, health: health, metrics: metrics,
+        logger: logger)
     try await runServices([operations, pool, leasePool, leading], logger: logger)
 }
 
@@ -67,7 +68,8 @@ private struct LeadingService: Service {
             apiURL: self.settings.discordAPIURL, token: self.settings.discordToken, http: .shared)
         let watch = ApplicationWatch(
             directory: directory, settings: self.settings, keeper: keeper, health: self.health, logger: self.logger)
-        let server = CoordinatorServer(settings: self.settings, keeper: keeper, health: self.health, logger: self.logger)
+        let server = CoordinatorServer(
+            settings: self.settings, keeper: keeper, health: self.health, logger: self.logger)
         let group = ServiceGroup(services: [lease, client, keeper, watch, server], logger: self.logger)
         try await group.run()
     }

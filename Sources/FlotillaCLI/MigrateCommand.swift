@@ -6,7 +6,8 @@ import Schema
 
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "migrate", abstract: "Brings the database's schema up to date. Safe to repeat, and to run twice at once.")
+        commandName: "migrate",
+        abstract: "Brings the database's schema up to date. Safe to repeat, and to run twice at once.")
 
     func run() async throws {
         try await startRole("migrate", read: Self.database) { configuration, logger in

@@ -20,12 +20,18 @@ struct ShardCommand: AsyncParsableCommand {
         commandName: "shard", abstract: "Keeps gateway sessions and publishes their events.")
 
     func run() async throws {
-        try await startRole("shard", read: { ShardSettings($0, processID: ProcessInfo.processInfo.processIdentifier, version: FlotillaCommand.version) }, run: runShard)
+        try await startRole(
+            "shard",
+            read: {
+                ShardSettings(
+                    $0, processID: ProcessInfo.processInfo.processIdentifier, version: FlotillaCommand.version)
+            }, run: runShard)
     }
 }
 
 struct WorkerCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "worker", abstract: "Handles events and answers commands.")
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "Handles events and answers commands.")
 
     func run() async throws {
         let id = ProcessInfo.processInfo.processIdentifier
@@ -35,7 +41,8 @@ struct WorkerCommand: AsyncParsableCommand {
 }
 
 struct APICommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "api", abstract: "Serves the HTTP API and the dashboard.")
+    static let configuration = CommandConfiguration(
+        commandName: "api", abstract: "Serves the HTTP API and the dashboard.")
 
     func run() async throws {
         try await startRole("api", read: APIServerSettings.init, run: runAPIServer)

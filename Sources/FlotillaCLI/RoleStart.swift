@@ -3,7 +3,8 @@ import Foundation
 import Logging
 import Runtime
 
-/// Reads a role's settings, sets up its log and runs it; what goes wrong is told on standard error with an exit code of its own.
+/// Reads a role's settings, sets up its log and runs it; what goes wrong is told on standard error with an exit code of
+/// its own.
 func startRole<Settings>(
     _ name: String,
     read: (SettingsReader) -> Settings,

@@ -28,7 +28,9 @@ struct SettingsCommand: ParsableCommand {
         }
         for setting in reader.declarations {
             let names = ([setting.variable] + setting.aliases).joined(separator: ", ")
-            print("\(names)\n    \(setting.help) \(setting.type); default: \(setting.defaultValue ?? "none"). In the file: \(setting.key)")
+            print(
+                "\(names)\n    \(setting.help) \(setting.type); default: \(setting.defaultValue ?? "none"). In the file: \(setting.key)"
+            )
         }
     }
 }

@@ -35,7 +35,9 @@ struct WithStoresCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "with-stores",
         abstract: "Runs a command beside private RabbitMQ, Redis and PostgreSQL servers.",
-        discussion: "FLOTILLA_TEST_AMQP_URL, FLOTILLA_TEST_REDIS_URL and FLOTILLA_TEST_DATABASE_URL tell the command where they are.")
+        discussion:
+            "FLOTILLA_TEST_AMQP_URL, FLOTILLA_TEST_REDIS_URL and FLOTILLA_TEST_DATABASE_URL tell the command where they are."
+    )
 
     @Option(help: "Where the servers' data lies.")
     var directory: String

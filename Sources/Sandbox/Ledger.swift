@@ -6,7 +6,8 @@ import Synchronization
 
 /// A file of JSON lines that tells what happened at the sandbox's edges, for checkers to read afterwards.
 ///
-/// Lines wait in memory until the next write, at most 16 MiB of them; past that they are dropped, and the next write says how many.
+/// Lines wait in memory until the next write, at most 16 MiB of them; past that they are dropped, and the next write
+/// says how many.
 final class Ledger: Service {
     private struct Pending: Sendable {
         var bytes = ByteBuffer()

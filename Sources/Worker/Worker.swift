@@ -26,13 +26,15 @@ package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws 
         sender: EffectSender(rest: rest, logger: logger), metrics: WorkerMetrics(metrics), logger: logger)
     let configuration = broker
     let group = MultiThreadedEventLoopGroup.singleton
-    let makeConsumer: @Sendable (String, QueueConsumer.Order, @escaping @Sendable (String?) -> Void) -> QueueConsumer = {
-        queue, order, onState in
-        QueueConsumer(
-            queue: queue, configuration: configuration, eventLoop: group.next(), prefetch: UInt16(settings.prefetch), order: order,
-            logger: logger, onState: onState
-        ) { delivery, channel in await handler.handle(delivery, channel) }
-    }
+    let makeConsumer: @Sendable (String, QueueConsumer.Order, @escaping @Sendable (String?) -> Void) -> QueueConsumer =
+        {
+            queue, order, onState in
+            QueueConsumer(
+                queue: queue, configuration: configuration, eventLoop: group.next(),
+                prefetch: UInt16(settings.prefetch), order: order,
+                logger: logger, onState: onState
+            ) { delivery, channel in await handler.handle(delivery, channel) }
+        }
     let member = WorkerMember(
         registration: settings.member,
         coordinator: CoordinatorClient(baseURL: settings.coordinatorURL, token: settings.memberToken, logger: logger),

@@ -62,7 +62,8 @@ struct ClusterStateTests {
         let seen = ObservedSlot(slot: self.slot(0), epoch: 1, status: .ready, session: session, guilds: 12)
         try self.state.leaseRenewed("a", self.renewal(1, [seen]), now: .seconds(1), date: self.date)
         let late = ObservedSlot(
-            slot: self.slot(0), epoch: 1, status: .ready, session: .init(sessionID: "s", resumeURL: "ws://resume", sequence: 12))
+            slot: self.slot(0), epoch: 1, status: .ready,
+            session: .init(sessionID: "s", resumeURL: "ws://resume", sequence: 12))
         try self.state.leaseRenewed("a", self.renewal(1, [late]), now: .seconds(2), date: self.date)
         self.state.timePassed(now: .seconds(60))
         self.state.fenced(lost)
@@ -83,7 +84,9 @@ struct ClusterStateTests {
     }
 
     @Test(arguments: [(4004, true), (4014, true), (4010, false)])
-    mutating func `A close code that concerns the token stops every identify of its application`(code: UInt16, stops: Bool) throws {
+    mutating func `A close code that concerns the token stops every identify of its application`(
+        code: UInt16, stops: Bool
+    ) throws {
         _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
         self.state.assign(now: .zero)
         let failed = ObservedSlot(slot: self.slot(2), epoch: 1, status: .failed, closeCode: code)
@@ -176,7 +179,10 @@ struct ClusterStateTests {
         self.state.assign(now: .zero)
         self.found(shards: 2, recommended: 4)
         self.state.assign(now: .zero)
-        #expect(self.state.desired(for: "a").slots.map(\.slot) == [self.slot(0, generation: 2), self.slot(1, generation: 2)])
+        #expect(
+            self.state.desired(for: "a").slots.map(\.slot) == [
+                self.slot(0, generation: 2), self.slot(1, generation: 2),
+            ])
         self.found(shards: nil, recommended: 4)
         #expect(self.state.applications[self.application]?.generation == 2)
     }

@@ -1,6 +1,7 @@
 import Logging
 import Postgres
 import ServiceLifecycle
+import Synchronization
 import TestSupport
 import Testing
 
@@ -27,15 +28,12 @@ struct LeaderLeaseTests {
         try await CoordinatorDatabase.run { pool in
             let first = try await self.acquire("a", pool)
             #expect(first.epoch == 1 && first.holder == "a")
-            let waiting = Task { try await self.acquire("b", pool) }
-            // A lease that is not over is not taken: the second has asked at least once by the time that its query is done.
-            try await eventually("a query of the second") {
-                try await pool.queryFirst(
-                    "select 1 from pg_stat_activity where query like '%on conflict (only_row)%' limit 1") != nil
-            }
+            let log = LogUnderTest()
+            async let next = LeaderLease.acquire(holder: "b", pool: pool, logger: log.logger)
+            try await eventually("a refusal of the second") { log.messages.contains { $0.hasPrefix("waits") } }
             #expect(try await self.holder(pool) == "a")
             try await self.expire(pool)
-            let second = try await waiting.value
+            let second = try await next
             #expect(second.epoch == 2)
             #expect(try await self.holder(pool) == "b")
             try await self.expire(pool)
@@ -102,4 +100,25 @@ struct LeaderLeaseTests {
             await #expect(throws: LeaderLease.Lost.self) { try await lease.run() }
         }
     }
+}
+
+/// Keeps what is logged.
+private final class LogUnderTest: Sendable {
+    private struct Handler: LogHandler {
+        let log: LogUnderTest
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.trace
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { self.metadata[key] }
+            set { self.metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) { self.log.lines.withLock { $0.append("\(event.message)") } }
+    }
+
+    private let lines = Mutex<[String]>([])
+
+    var messages: [String] { self.lines.withLock { $0 } }
+    var logger: Logger { Logger(label: "test", factory: { _ in Handler(log: self) }) }
 }

@@ -34,7 +34,7 @@ struct PermitLedgerTests {
         try await CoordinatorDatabase.run { pool in
             let ledger = PermitLedger(pool: pool)
             _ = try await ledger.take(bucket: 0, of: self.application)
-            // The first IDENTIFY left when its permit ended, 4.9 s ago: Discord would see the two too close to each other.
+            // The first IDENTIFY left when its permit ended, 4.9 s ago: a second now would come too early.
             try await self.pass(PermitLedger.validity / .seconds(1) + 4.9, pool)
             let wait = try await ledger.take(bucket: 0, of: self.application)
             #expect(wait != nil)

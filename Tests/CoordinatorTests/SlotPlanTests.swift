@@ -19,7 +19,8 @@ struct SlotPlanTests {
     }
 
     @Test func `Free slots are spread evenly over the members`() {
-        let moves = SlotPlan.moves(slots: self.slots([nil, nil, nil, nil]), members: [self.member("a"), self.member("b")], mostMoves: 4)
+        let moves = SlotPlan.moves(
+            slots: self.slots([nil, nil, nil, nil]), members: [self.member("a"), self.member("b")], mostMoves: 4)
         #expect(
             moves == [
                 .grant(self.slot(0), to: self.owner("a")), .grant(self.slot(1), to: self.owner("b")),
@@ -28,13 +29,16 @@ struct SlotPlanTests {
     }
 
     @Test func `Nothing moves while the spread is even`() {
-        let moves = SlotPlan.moves(slots: self.slots(["a", "b", "a"]), members: [self.member("a"), self.member("b")], mostMoves: 4)
+        let moves = SlotPlan.moves(
+            slots: self.slots(["a", "b", "a"]), members: [self.member("a"), self.member("b")], mostMoves: 4)
         #expect(moves.isEmpty)
     }
 
     @Test func `A new member gets slots by hand-over and only as many as evenness needs`() {
-        let moves = SlotPlan.moves(slots: self.slots(["a", "a", "a", "a"]), members: [self.member("a"), self.member("b")], mostMoves: 4)
-        #expect(moves == [.release(self.slot(3), from: self.owner("a")), .release(self.slot(2), from: self.owner("a"))])
+        let moves = SlotPlan.moves(
+            slots: self.slots(["a", "a", "a", "a"]), members: [self.member("a"), self.member("b")], mostMoves: 4)
+        #expect(
+            moves == [.release(self.slot(3), from: self.owner("a")), .release(self.slot(2), from: self.owner("a"))])
     }
 
     @Test func `Slots on the move count against the bound`() {
@@ -44,18 +48,21 @@ struct SlotPlanTests {
     }
 
     @Test func `Capacity is never passed`() {
-        let moves = SlotPlan.moves(slots: self.slots([nil, nil, nil]), members: [self.member("a", capacity: 2)], mostMoves: 4)
+        let moves = SlotPlan.moves(
+            slots: self.slots([nil, nil, nil]), members: [self.member("a", capacity: 2)], mostMoves: 4)
         #expect(moves.count == 2)
     }
 
     @Test func `A draining member gives all it has when somebody else is there`() {
         let slots = self.slots(["a", "a", nil])
-        let moves = SlotPlan.moves(slots: slots, members: [self.member("a", draining: true), self.member("b")], mostMoves: 4)
+        let moves = SlotPlan.moves(
+            slots: slots, members: [self.member("a", draining: true), self.member("b")], mostMoves: 4)
         #expect(
             moves == [
                 .grant(self.slot(2), to: self.owner("b")), .release(self.slot(0), from: self.owner("a")),
                 .release(self.slot(1), from: self.owner("a")),
             ])
-        #expect(SlotPlan.moves(slots: self.slots(["a"]), members: [self.member("a", draining: true)], mostMoves: 4).isEmpty)
+        #expect(
+            SlotPlan.moves(slots: self.slots(["a"]), members: [self.member("a", draining: true)], mostMoves: 4).isEmpty)
     }
 }

@@ -64,7 +64,8 @@ struct WebSocketParserTests {
             testDescription: "needlessly long form of 8",
             frames: [RawFrame(opcode: 2, payload: [1], lengthBytes: 8)], expected: ["1002"]
         ),
-        Case(testDescription: "invalid text", frames: [RawFrame(opcode: 1, payload: [0xC3, 0x28])], expected: ["1007"]),
+        Case(
+            testDescription: "invalid text", frames: [RawFrame(opcode: 1, payload: [0xC3, 0x28])], expected: ["1007"]),
         Case(testDescription: "cut text", frames: [RawFrame(opcode: 1, payload: [0xE2, 0x82])], expected: ["1007"]),
         Case(
             testDescription: "surrogate",

@@ -45,10 +45,16 @@ struct OperationsServerTests {
 
     @Test func `A taken port is told by its number`() async throws {
         let port = try freePort()
-        let holder = try ChildProcess("python3", ["-c", "import socket,time;s=socket.socket();s.bind(('127.0.0.1',\(port)));s.listen();print('up',flush=True);time.sleep(60)"])
+        let holder = try ChildProcess(
+            "python3",
+            [
+                "-c",
+                "import socket,time;s=socket.socket();s.bind(('127.0.0.1',\(port)));s.listen();print('up',flush=True);time.sleep(60)",
+            ])
         try await holder.wait(for: "up")
         let reader = SettingsReader(SettingsSource(environment: ["FLOTILLA_OPERATIONS_PORT": "\(port)"]))
-        let server = OperationsServer(.init(reader), health: HealthState(required: []), metrics: MetricRegistry(), logger: self.logger)
+        let server = OperationsServer(
+            .init(reader), health: HealthState(required: []), metrics: MetricRegistry(), logger: self.logger)
         let error = await #expect(throws: ListenerError.self) { try await server.run() }
         #expect(error?.description.contains("127.0.0.1:\(port)") == true)
         try await holder.stop()

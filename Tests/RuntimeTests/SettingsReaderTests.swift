@@ -30,12 +30,20 @@ struct SettingsReaderTests {
         _ = reader.bool("muted", default: false, help: "")
         _ = reader.requiredString("name", example: "x", help: "")
         let error = #expect(throws: ConfigurationError.self) { try reader.finish() }
-        #expect(error?.problems.map(\.variable) == ["FLOTILLA_HTTP_PORT", "FLOTILLA_LEASE", "FLOTILLA_MUTED", "FLOTILLA_NAME"])
-        #expect(error?.description.contains(#"FLOTILLA_HTTP_PORT: "99999" given, expected a whole number from 0 to 65535"#) == true)
+        #expect(
+            error?.problems.map(\.variable) == [
+                "FLOTILLA_HTTP_PORT", "FLOTILLA_LEASE", "FLOTILLA_MUTED", "FLOTILLA_NAME",
+            ])
+        #expect(
+            error?.description.contains(#"FLOTILLA_HTTP_PORT: "99999" given, expected a whole number from 0 to 65535"#)
+                == true)
         #expect(error?.description.contains("FLOTILLA_NAME: not set") == true)
     }
 
-    @Test(arguments: [("500ms", Duration.milliseconds(500)), ("30s", .seconds(30)), ("5m", .seconds(300)), ("1h", .seconds(3600)), ("2", .seconds(2)), ("1.5s", .milliseconds(1500))])
+    @Test(arguments: [
+        ("500ms", Duration.milliseconds(500)), ("30s", .seconds(30)), ("5m", .seconds(300)), ("1h", .seconds(3600)),
+        ("2", .seconds(2)), ("1.5s", .milliseconds(1500)),
+    ])
     func `Durations have units`(text: String, expected: Duration) {
         let reader = self.reader(["FLOTILLA_D": text])
         #expect(reader.duration("d", default: .zero, in: .zero ... .seconds(99_999), help: "") == expected)
@@ -66,7 +74,9 @@ struct SettingsReaderTests {
     @Test func `A malformed secret is never shown`() {
         struct Wrong: Error {}
         let reader = self.reader(["FLOTILLA_URL": "amqp://user:hunter2@host"])
-        let value: Int? = reader.parsed("url", default: nil, secret: true, expected: "a URL", help: "") { _ in throw Wrong() }
+        let value: Int? = reader.parsed("url", default: nil, secret: true, expected: "a URL", help: "") { _ in
+            throw Wrong()
+        }
         let error = #expect(throws: ConfigurationError.self) { try reader.finish() }
         #expect(value == nil)
         #expect(error?.description.contains("hunter2") == false)

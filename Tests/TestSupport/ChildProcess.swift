@@ -26,7 +26,8 @@ package final class ChildProcess: Sendable {
             output: self.logPath)
     }
 
-    /// Foundation's `Process` hands the caller's blocked signals down; a child that can't be asked to end is of no use here.
+    /// Foundation's `Process` hands the caller's blocked signals down; a child that can't be asked to end is of no use
+    /// here.
     private static func spawn(_ words: [String], environment: [String: String], output: String) throws -> Int32 {
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
@@ -48,7 +49,9 @@ package final class ChildProcess: Sendable {
         defer { for pointer in arguments + variables { free(pointer) } }
         var identifier: pid_t = 0
         let code = posix_spawnp(&identifier, words[0], &actions, &attributes, &arguments, &variables)
-        guard code == 0 else { throw Failure(description: "can't start \(words[0]): \(String(cString: strerror(code)))") }
+        guard code == 0 else {
+            throw Failure(description: "can't start \(words[0]): \(String(cString: strerror(code)))")
+        }
         return identifier
     }
 

@@ -1,4 +1,5 @@
-/// SplitMix64: small, fast, and the same sequence for the same seed everywhere, so that a failing case can be run again.
+/// SplitMix64: small, fast, and the same sequence for the same seed everywhere, so that a failing case can be run
+/// again.
 package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 

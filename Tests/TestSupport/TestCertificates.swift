@@ -18,7 +18,9 @@ package struct TestCertificates: Sendable {
                 "-keyout", self.directory.path("ca.key"), "-out", self.authority,
             ])
         try await Self.openssl(
-            ["req"] + curve + ["-subj", "/CN=localhost", "-keyout", self.key, "-out", self.directory.path("server.csr")])
+            ["req"] + curve + [
+                "-subj", "/CN=localhost", "-keyout", self.key, "-out", self.directory.path("server.csr"),
+            ])
         try await Self.openssl([
             "x509", "-req", "-in", self.directory.path("server.csr"), "-CA", self.authority,
             "-CAkey", self.directory.path("ca.key"), "-CAcreateserial", "-days", "2", "-extfile", extensions,

@@ -8,7 +8,9 @@ import Testing
 struct CommandHandlerTests {
     /// A message of 250 ms ago.
     private let message = Snowflake(rawValue: 250 << 22)
-    private let handler = CommandHandler(registry: CommandRegistry(modules: [PingModule(), HelpModule()])) { 1_420_070_400_500 }
+    private let handler = CommandHandler(registry: CommandRegistry(modules: [PingModule(), HelpModule()])) {
+        1_420_070_400_500
+    }
 
     private func effects(_ name: EventName, _ payload: String) throws -> [Effect] {
         try self.handler.effects(
@@ -17,12 +19,15 @@ struct CommandHandlerTests {
 
     private func said(_ content: String, author: String = #"{"id":"9"}"#, more: String = "") throws -> [Effect] {
         try self.effects(
-            .messageCreate, #"{"id":"\#(self.message)","channel_id":"5","author":\#(author),"content":"\#(content)"\#(more)}"#)
+            .messageCreate,
+            #"{"id":"\#(self.message)","channel_id":"5","author":\#(author),"content":"\#(content)"\#(more)}"#)
     }
 
     @Test func `Ping answers with the delay, as a reply to the message`() throws {
         #expect(
-            try self.said("!ping") == [.sendMessage(channel: Snowflake(rawValue: 5), replyTo: self.message, content: "Pong! 250 ms")])
+            try self.said("!ping") == [
+                .sendMessage(channel: Snowflake(rawValue: 5), replyTo: self.message, content: "Pong! 250 ms")
+            ])
     }
 
     @Test(arguments: ["!PING", "!ping now", "!ping\\nx"])

@@ -30,7 +30,8 @@ struct GlobalRateLimitTests {
     @Test func `Without Redis a process keeps to its own small share`() async throws {
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let port = try freePort()
-        let redis = try RedisClient(configuration: RedisConfiguration(url: "redis://127.0.0.1:\(port)/"), logger: logger)
+        let redis = try RedisClient(
+            configuration: RedisConfiguration(url: "redis://127.0.0.1:\(port)/"), logger: logger)
         let limit = GlobalRateLimit(redis: redis, application: "test", logger: logger)
         let start = ContinuousClock.now
         for _ in 0..<4 { try await limit.take() }

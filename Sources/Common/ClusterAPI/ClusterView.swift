@@ -68,7 +68,8 @@ package struct ClusterView: Sendable, Codable, Equatable {
         package let updatedAt: Date
 
         package init(
-            slot: Slot, numShards: Int, epoch: Int64, member: String?, status: SlotStatus, watermark: Int64?, guilds: Int,
+            slot: Slot, numShards: Int, epoch: Int64, member: String?, status: SlotStatus, watermark: Int64?,
+            guilds: Int,
             eventsPerSecond: Double, latencyMs: Double?, reason: String?, updatedAt: Date
         ) {
             self.application = slot.application

@@ -100,7 +100,8 @@ package struct CoordinatorClient: Sendable {
         do {
             return try ClusterJSON.decoder().decode(Answer.self, from: status == 204 ? ByteBuffer(string: "{}") : bytes)
         } catch {
-            throw Failure(code: .refused, message: "\(method) \(path): the coordinator's answer can't be read (\(error))")
+            throw Failure(
+                code: .refused, message: "\(method) \(path): the coordinator's answer can't be read (\(error))")
         }
     }
 

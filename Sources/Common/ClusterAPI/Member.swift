@@ -40,7 +40,8 @@ package struct MemberRegistered: Sendable, Codable, Equatable {
     /// How long the lease lasts after each renewal.
     package let leaseMilliseconds: Int
     package let renewMilliseconds: Int
-    /// The one exchange this incarnation of a shard member may publish to. The coordinator deletes it to fence the member off.
+    /// The one exchange this incarnation of a shard member may publish to. The coordinator deletes it to fence the
+    /// member off.
     package let exchange: String
 
     package init(incarnation: Int, leaseMilliseconds: Int, renewMilliseconds: Int, exchange: String) {

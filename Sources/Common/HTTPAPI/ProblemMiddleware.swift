@@ -24,7 +24,8 @@ package struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
         } catch let error as any HTTPResponseError {
             let status = error.status.code
             let code: Problem.Code = status == 404 ? .notFound : status == 413 ? .payloadTooLarge : .badRequest
-            return Self.response(to: Problem(code, status == 404 ? "nothing is at \(request.uri.path)" : "\(error.status.reasonPhrase)"))
+            return Self.response(
+                to: Problem(code, status == 404 ? "nothing is at \(request.uri.path)" : "\(error.status.reasonPhrase)"))
         } catch {
             self.logger.error("request failed", metadata: ["http.path": "\(request.uri.path)", "error": "\(error)"])
             return Self.response(to: Problem(.unavailable, "a service that is needed is away; ask again"))
@@ -37,6 +38,7 @@ package struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
         var headers: HTTPFields = [.contentType: Problem.contentType]
         if problem.status == 401 { headers[.wwwAuthenticate] = "Bearer" }
         if problem.status == 503 { headers[.retryAfter] = "1" }
-        return Response(status: .init(code: problem.status), headers: headers, body: .init(byteBuffer: ByteBuffer(data: body)))
+        return Response(
+            status: .init(code: problem.status), headers: headers, body: .init(byteBuffer: ByteBuffer(data: body)))
     }
 }

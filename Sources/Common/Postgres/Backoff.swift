@@ -1,4 +1,5 @@
-/// Exponential backoff with full jitter: attempt 1 waits between 0 and `first`, attempt 2 up to twice that, until `most`.
+/// Exponential backoff with full jitter: attempt 1 waits between 0 and `first`, attempt 2 up to twice that, until
+/// `most`.
 package struct Backoff: Sendable, Equatable {
     package var first: Duration
     package var most: Duration

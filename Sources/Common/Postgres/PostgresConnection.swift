@@ -62,7 +62,8 @@ package final class PostgresConnection: PostgresQuerying {
             switch error.code {
             case .connectionLost, .timedOut:
                 throw PostgresError(
-                    .commitOutcomeUnknown, "the answer to COMMIT did not arrive", sqlState: error.sqlState, underlying: error
+                    .commitOutcomeUnknown, "the answer to COMMIT did not arrive", sqlState: error.sqlState,
+                    underlying: error
                 )
             default: throw error
             }
@@ -74,7 +75,8 @@ package final class PostgresConnection: PostgresQuerying {
         }
     }
 
-    /// A rollback that fails leaves nothing to repair: the loop discards a connection that is not idle when it comes back.
+    /// A rollback that fails leaves nothing to repair: the loop discards a connection that is not idle when it comes
+    /// back.
     private func rollback() async {
         _ = try? await self.mailbox.run(
             "rollback", on: self.lease, timeout: .seconds(5), prepared: false, cancellable: false

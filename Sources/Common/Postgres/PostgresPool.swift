@@ -3,8 +3,9 @@ import ServiceLifecycle
 
 /// Connections to one database, shared by any number of tasks.
 ///
-/// Single statements go to an idle connection, or join the pipeline of a busy one; a transaction or a leased connection has
-/// a connection for itself. One thread drives them all. It starts with the pool, and ends with `close` or the pool itself.
+/// Single statements go to an idle connection, or join the pipeline of a busy one; a transaction or a leased connection
+/// has a connection for itself. One thread drives them all. It starts with the pool, and ends with `close` or the pool
+/// itself.
 package final class PostgresPool: PostgresQuerying, Service {
     private let mailbox: PostgresMailbox
     package let configuration: PostgresConfiguration
@@ -29,7 +30,8 @@ package final class PostgresPool: PostgresQuerying, Service {
         await self.close()
     }
 
-    /// Refuses requests from now on, lets those under way end, and closes every connection. Returns when the thread ends.
+    /// Refuses requests from now on, lets those under way end, and closes every connection. Returns when the thread
+    /// ends.
     package func close(within patience: Duration = .seconds(5)) async {
         await withCheckedContinuation { continuation in
             self.mailbox.post(.close(deadline: .now + patience, whenClosed: continuation))
@@ -46,8 +48,8 @@ package final class PostgresPool: PostgresQuerying, Service {
 
     /// Lends one connection for as long as `body` runs, such as for advisory locks.
     ///
-    /// What a session keeps (locks, settings, temporary tables) stays with the connection, unless `discarding` closes it
-    /// afterwards; a transaction left open is rolled back.
+    /// What a session keeps (locks, settings, temporary tables) stays with the connection, unless `discarding` closes
+    /// it afterwards; a transaction left open is rolled back.
     @discardableResult
     package func withConnection<Value>(
         discarding: Bool = false,
@@ -67,8 +69,8 @@ package final class PostgresPool: PostgresQuerying, Service {
 
     /// Runs `body` in a transaction: COMMIT when it returns, ROLLBACK when it throws or the task is cancelled.
     ///
-    /// `body` runs again, in a transaction of its own, after a serialization failure or a deadlock (SQLSTATE 40001, 40P01),
-    /// after a random pause, so it must have no effects but in the database.
+    /// `body` runs again, in a transaction of its own, after a serialization failure or a deadlock (SQLSTATE 40001,
+    /// 40P01), after a random pause, so it must have no effects but in the database.
     /// - Parameter attempts: how often it runs at most, from 1.
     @discardableResult
     package func transaction<Value>(

@@ -6,8 +6,8 @@ package struct PostgresRow: Sendable {
     package var columns: PostgresColumns { self.storage.columns }
 
     /// The value of the first column of that name.
-    /// - Throws: `.decodingFailed` naming the column, the type found and those expected; null is one too, unless `Value`
-    ///   is optional.
+    /// - Throws: `.decodingFailed` naming the column, the type found and those expected; null is one too, unless
+    ///   `Value` is optional.
     package func decode<Value: PostgresDecodable>(
         _ type: Value.Type,
         _ name: String

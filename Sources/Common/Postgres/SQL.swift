@@ -1,8 +1,8 @@
 /// One statement whose interpolated values are parameters, never text:
 /// `"select name from guild where id = \(id)"` is sent as `select name from guild where id = $1`.
 ///
-/// `\(unsafeIdentifier: name)` quotes a name that can not be a parameter, such as a table. `\(fragment)`, itself an `SQL`,
-/// is spliced in with its parameters renumbered.
+/// `\(unsafeIdentifier: name)` quotes a name that can not be a parameter, such as a table. `\(fragment)`, itself an
+/// `SQL`, is spliced in with its parameters renumbered.
 package struct SQL: Sendable, ExpressibleByStringInterpolation {
     /// Text with `$1…` in place of values.
     package private(set) var text: String

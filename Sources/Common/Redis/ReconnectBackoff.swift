@@ -1,4 +1,5 @@
-/// Full jitter: a wait between 0 and `base · 2ⁿ`, at most `limit`. With the defaults up to 100 ms, 200 ms, 400 ms … 5 s.
+/// Full jitter: a wait between 0 and `base · 2ⁿ`, at most `limit`. With the defaults up to 100 ms, 200 ms, 400 ms … 5
+/// s.
 package struct ReconnectBackoff: Sendable, Equatable {
     package var base: Duration
     package var limit: Duration

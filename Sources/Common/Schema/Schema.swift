@@ -72,6 +72,6 @@ package enum Schema {
                 );
                 comment on table identify_permits is 'When each identify bucket was last used, over the whole fleet and over leaders.';
                 """
-        ),
+        )
     ]
 }

@@ -1,13 +1,14 @@
 import ClusterAPI
-import HTTPAPI
 import Foundation
+import HTTPAPI
 import Hummingbird
 import Logging
 import NIOCore
 import NIOFoundationCompat
 import Runtime
 
-/// The coordinator's HTTP interface. Members hold the member token, operators the operator token; either may read the cluster.
+/// The coordinator's HTTP interface. Members hold the member token, operators the operator token; either may read the
+/// cluster.
 struct CoordinatorAPI: Sendable {
     /// A renewal of 2,500 slots with long session ids stays well below this.
     static let mostBodyBytes = 4 << 20

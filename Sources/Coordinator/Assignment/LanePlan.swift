@@ -6,7 +6,8 @@ enum LanePlan {
         let capacity: Int
     }
 
-    /// Lanes keep their primary where they can; a lane whose primary is gone goes to its standby, which already has a consumer waiting.
+    /// Lanes keep their primary where they can; a lane whose primary is gone goes to its standby, which already has a
+    /// consumer waiting.
     static func lanes(current: [ClusterState.LaneState], workers: [Worker]) -> [ClusterState.LaneState] {
         let workers = workers.sorted { $0.id < $1.id }
         let ids = Set(workers.map(\.id))

@@ -28,8 +28,8 @@ enum SlotPlan {
         }
     }
 
-    /// Free slots go to the members with the most room; draining members give all they have; beyond that a slot moves only where one
-    /// member has at least two more than another.
+    /// Free slots go to the members with the most room; draining members give all they have; beyond that a slot moves
+    /// only where one member has at least two more than another.
     ///
     /// - Parameter mostMoves: the most slots that may be on the move at once for balance's sake.
     static func moves(slots: [Slot], members: [Member], mostMoves: Int) -> [Move] {

@@ -26,7 +26,8 @@ actor ClusterKeeper: Service {
     private let clock = ContinuousClock()
     private let start = ContinuousClock.now
 
-    /// - Parameter loaded: the state that the last leader wrote down. Its members keep what they have if they renew in time.
+    /// - Parameter loaded: the state that the last leader wrote down. Its members keep what they have if they renew in
+    ///   time.
     init(
         policy: ClusterPolicy,
         loaded: ClusterStore.Loaded,
@@ -166,7 +167,8 @@ actor ClusterKeeper: Service {
         do {
             try self.state.leaseRenewed(id, renewal, now: self.now, date: Date())
         } catch {
-            throw Problem(.staleIncarnation, "incarnation \(renewal.incarnation) of member \(id) is over: register again")
+            throw Problem(
+                .staleIncarnation, "incarnation \(renewal.incarnation) of member \(id) is over: register again")
         }
         if let visible = self.visible[id], visible.version != renewal.appliedVersion { return visible }
         let wait = min(Duration.milliseconds(max(0, renewal.waitMilliseconds)), self.state.policy.renew)

@@ -12,7 +12,8 @@ extension ClusterState {
                 capacity: member.registration.capacity, slots: slots.count,
                 lanes: self.lanes.count { $0.primary == member.registration.id },
                 eventsPerSecond: slots.reduce(0) { $0 + ($1.observed?.eventsPerSecond ?? 0) },
-                startedAt: member.startedAt, leaseExpiresAt: date.addingTimeInterval((member.leaseEnds - now) / .seconds(1)))
+                startedAt: member.startedAt,
+                leaseExpiresAt: date.addingTimeInterval((member.leaseEnds - now) / .seconds(1)))
         }
         let slots = self.slots.values
             .filter { self.applications[$0.slot.application]?.generation == $0.slot.generation }
@@ -22,7 +23,8 @@ extension ClusterState {
                     slot: state.slot, numShards: state.numShards, epoch: state.epoch, member: state.owner?.member,
                     status: state.owner == nil ? .released : state.observed?.status ?? .starting,
                     watermark: state.session?.sequence, guilds: state.observed?.guilds ?? 0,
-                    eventsPerSecond: state.observed?.eventsPerSecond ?? 0, latencyMs: state.observed?.latencyMilliseconds,
+                    eventsPerSecond: state.observed?.eventsPerSecond ?? 0,
+                    latencyMs: state.observed?.latencyMilliseconds,
                     reason: state.observed?.reason, updatedAt: state.observedAt ?? date)
             }
         return ClusterView(

@@ -4,8 +4,8 @@ import Foundation
 
 /// Who runs what: the coordinator's whole mind as a value. It knows no socket, no database and no clock.
 ///
-/// `now` is the time since the start of a monotonic clock. A slot keeps its owner until that owner has said that it let go, or has been
-/// fenced at the broker; only then it is granted to somebody else, with a higher epoch.
+/// `now` is the time since the start of a monotonic clock. A slot keeps its owner until that owner has said that it let
+/// go, or has been fenced at the broker; only then it is granted to somebody else, with a higher epoch.
 struct ClusterState: Sendable {
     /// One life of a member.
     struct Owner: Hashable, Sendable {
@@ -99,8 +99,8 @@ struct ClusterState: Sendable {
 
     /// What Discord says of an application.
     ///
-    /// - Parameter numShards: nil keeps the generation in force. Another count than that starts the next generation; the slots of the
-    ///   one before are handed over, to nobody.
+    /// - Parameter numShards: nil keeps the generation in force. Another count than that starts the next generation;
+    ///   the slots of the one before are handed over, to nobody.
     mutating func applicationFound(
         _ id: Snowflake,
         name: String,
@@ -140,7 +140,9 @@ struct ClusterState: Sendable {
         return member.owner
     }
 
-    mutating func leaseRenewed(_ id: String, _ renewal: LeaseRenewal, now: Duration, date: Date) throws(StaleIncarnation) {
+    mutating func leaseRenewed(
+        _ id: String, _ renewal: LeaseRenewal, now: Duration, date: Date
+    ) throws(StaleIncarnation) {
         guard var member = self.members[id], member.incarnation == renewal.incarnation, member.phase != .fencing else {
             throw StaleIncarnation()
         }
@@ -230,7 +232,9 @@ struct ClusterState: Sendable {
     private mutating func assignSlots(now: Duration) {
         let candidates = self.members.values
             .filter { $0.registration.kind == .shard && $0.phase != .fencing }
-            .map { SlotPlan.Member(owner: $0.owner, capacity: $0.registration.capacity, isDraining: $0.phase == .draining) }
+            .map {
+                SlotPlan.Member(owner: $0.owner, capacity: $0.registration.capacity, isDraining: $0.phase == .draining)
+            }
         let slots = self.slots.values
             .filter { self.applications[$0.slot.application]?.generation == $0.slot.generation }
             .map { SlotPlan.Slot(slot: $0.slot, owner: $0.owner, isMoving: $0.releaseDeadline != nil) }
@@ -264,7 +268,9 @@ struct ClusterState: Sendable {
     /// The slot whose close code forbids every IDENTIFY of its application: a wrong token, wrong intents.
     func obstacle(to application: Snowflake) -> SlotState? {
         self.slots.values.first { state in
-            guard state.slot.application == application, state.owner != nil, let code = state.observed?.closeCode else { return false }
+            guard state.slot.application == application, state.owner != nil, let code = state.observed?.closeCode else {
+                return false
+            }
             return GatewayCloseCode(rawValue: code).concernsWholeApplication
         }
     }

@@ -11,7 +11,8 @@ final class DesiredStateWaiters: Sendable {
 
     private let waiters = Mutex<[String: Waiter]>([:])
 
-    /// Returns when a version other than `version` is visible, at the deadline, or when a newer renewal takes the place.
+    /// Returns when a version other than `version` is visible, at the deadline, or when a newer renewal takes the
+    /// place.
     func wait(member: String, version: Int, until deadline: ContinuousClock.Instant) async {
         await withCheckedContinuation { continuation in
             let replaced = self.waiters.withLock {

@@ -24,7 +24,8 @@ struct ApplicationWatch: Service {
                 } catch let error as DiscordDirectory.Failure {
                     self.health.setReady("discord", failing: error.description)
                     self.logger.log(
-                        level: error.isFatal ? .error : .warning, "can't ask Discord about the bot", metadata: ["error": "\(error)"])
+                        level: error.isFatal ? .error : .warning, "can't ask Discord about the bot",
+                        metadata: ["error": "\(error)"])
                     pause = error.isFatal ? .seconds(60) : min(.seconds(10), pause * 2)
                 } catch {
                     self.logger.warning("can't write the application down", metadata: ["error": "\(error)"])

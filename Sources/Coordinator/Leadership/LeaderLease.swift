@@ -4,8 +4,8 @@ import ServiceLifecycle
 
 /// The right to write the cluster's state: one row in PostgreSQL, measured by the database's clock.
 ///
-/// The lease lasts 5 s and is renewed each second. A holder that could not renew for 3.5 s by its own clock gives up, so that it has
-/// stopped before anybody else may begin.
+/// The lease lasts 5 s and is renewed each second. A holder that could not renew for 3.5 s by its own clock gives up,
+/// so that it has stopped before anybody else may begin.
 struct LeaderLease: Service {
     struct Lost: Error, CustomStringConvertible {
         let description: String

@@ -1,12 +1,13 @@
 import Discord
 import Postgres
 
-/// When each identify bucket of each application was last used. Kept in PostgreSQL and measured by its clock, so that the spacing holds
-/// over the whole fleet, over restarts and over leaders.
+/// When each identify bucket of each application was last used. Kept in PostgreSQL and measured by its clock, so that
+/// the spacing holds over the whole fleet, over restarts and over leaders.
 struct PermitLedger: Sendable {
     /// Discord: one IDENTIFY each 5 s for each `shard_id % max_concurrency`.
     static let spacing: Duration = .seconds(5)
-    /// How long a permit may be used. The next permit of the bucket waits for it too, as the IDENTIFY may leave at its end.
+    /// How long a permit may be used. The next permit of the bucket waits for it too, as the IDENTIFY may leave at its
+    /// end.
     static let validity: Duration = .milliseconds(700)
     /// One IDENTIFY may be longer on its way than the next.
     static let jitter: Duration = .milliseconds(300)

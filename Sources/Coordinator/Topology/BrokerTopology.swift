@@ -12,7 +12,8 @@ final class BrokerTopology: Sendable {
     static let deadLetters = "gw.dead"
     static let commands = "commands"
     static let tap = "gw.tap"
-    /// What one lane may hold while nobody reads it. Then the broker refuses, and shards keep their events and stop reading.
+    /// What one lane may hold while nobody reads it. Then the broker refuses, and shards keep their events and stop
+    /// reading.
     static let mostLaneBytes: Int64 = 1 << 30
 
     private let lanes: Int
@@ -38,19 +39,24 @@ final class BrokerTopology: Sendable {
         try await channel.bindQueue("parking", to: Self.deadLetters, routingKey: "parking")
         for lane in 0..<self.lanes {
             let arguments: AMQPTable = [
-                "x-single-active-consumer": .bool(true), "x-delivery-limit": .int64(20), "x-max-length-bytes": .int64(Self.mostLaneBytes), "x-overflow": .string("reject-publish"),
+                "x-single-active-consumer": .bool(true), "x-delivery-limit": .int64(20),
+                "x-max-length-bytes": .int64(Self.mostLaneBytes), "x-overflow": .string("reject-publish"),
             ]
             try await self.declareQueue(channel, "lane.\(lane)", deadLetterKey: "parking", arguments: arguments)
             try await channel.bindQueue("lane.\(lane)", to: Self.events, routingKey: "lane.\(lane)")
         }
-        try await self.declareQueue(channel, "commands.expired", deadLetterKey: nil, arguments: ["x-max-length": .int64(10_000)])
+        try await self.declareQueue(
+            channel, "commands.expired", deadLetterKey: nil, arguments: ["x-max-length": .int64(10_000)])
         try await channel.bindQueue("commands.expired", to: Self.deadLetters, routingKey: "commands.expired")
         // An interaction has to be answered within 3 s: one that waited 2.5 s is lost time for everybody behind it.
         try await self.declareQueue(
             channel, Self.commands, deadLetterKey: "commands.expired", arguments: ["x-message-ttl": .int64(2500)])
         try await channel.bindQueue(Self.commands, to: Self.events, routingKey: Self.commands)
         try await channel.declareQueue(
-            Self.tap, arguments: ["x-queue-type": .string("stream"), "x-max-age": .string("1h"), "x-max-length-bytes": .int64(1 << 30)])
+            Self.tap,
+            arguments: [
+                "x-queue-type": .string("stream"), "x-max-age": .string("1h"), "x-max-length-bytes": .int64(1 << 30),
+            ])
         for key in (0..<self.lanes).map({ "lane.\($0)" }) + [Self.commands] {
             try await channel.bindQueue(Self.tap, to: Self.events, routingKey: key)
         }

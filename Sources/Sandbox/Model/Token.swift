@@ -18,7 +18,8 @@ enum Token {
     /// Some 68 characters, as webhooks and interactions have them; `nil` without entropy.
     static func opaque() -> String? { SecureRandom.bytes(51).map(self.urlSafe) }
 
-    /// The development bot's token: the same on each machine, so that no setting is needed. Worth nothing outside the sandbox.
+    /// The development bot's token: the same on each machine, so that no setting is needed. Worth nothing outside the
+    /// sandbox.
     static func development(for bot: Snowflake) -> String {
         "\(self.prefix(of: bot)).sandbx.development-token-of-the-sandbox"
     }

@@ -78,7 +78,8 @@ final class RESTService: Sendable {
         return response
     }
 
-    /// Who holds the token: `Bot <token>` for bots, the bare token for people. A route that needs none takes a wrong one too.
+    /// Who holds the token: `Bot <token>` for bots, the bare token for people. A route that needs none takes a wrong
+    /// one too.
     private func caller(of request: RESTRequest, needed: Bool) throws(APIError) -> User? {
         guard let authorization = request.authorization else {
             if needed { throw .unauthorized }

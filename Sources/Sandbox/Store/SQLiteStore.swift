@@ -5,7 +5,8 @@ import Synchronization
 
 /// The world's rows in one SQLite file (write-ahead log). Each row is a JSON document under its kind, scope and id.
 ///
-/// Changes queue up in the world's order; `commit` writes all that wait in one transaction, so that many requests share one.
+/// Changes queue up in the world's order; `commit` writes all that wait in one transaction, so that many requests share
+/// one.
 final class SQLiteStore: Sendable {
     private let database: DatabaseQueue
     private let pending = Mutex<[StoreChange]>([])

@@ -23,7 +23,9 @@ struct CommandHandler: Sendable {
     }
 
     private func effects(of interaction: InteractionCreate) -> [Effect] {
-        guard interaction.type == InteractionCreate.applicationCommand, let name = interaction.data?.name else { return [] }
+        guard interaction.type == InteractionCreate.applicationCommand, let name = interaction.data?.name else {
+            return []
+        }
         let reply =
             self.registry.command(named: name)?.run(self.invocation(.slash, id: interaction.id))
             ?? CommandReply(content: "`/\(name)` is not a command of mine any more.")
@@ -31,6 +33,7 @@ struct CommandHandler: Sendable {
     }
 
     private func invocation(_ form: CommandInvocation.Form, id: Snowflake) -> CommandInvocation {
-        CommandInvocation(form: form, askedAt: Int64(id.milliseconds), now: self.now(), commands: self.registry.commands)
+        CommandInvocation(
+            form: form, askedAt: Int64(id.milliseconds), now: self.now(), commands: self.registry.commands)
     }
 }

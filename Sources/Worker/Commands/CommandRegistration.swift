@@ -49,7 +49,8 @@ struct CommandRegistration: Service {
                 .applicationCommands(application.id, method: "GET"), body: nothing, within: .seconds(20)))
         let wanted = self.registry.commands.map { Declared(name: $0.name, description: $0.description) }
         guard Set(known) != Set(wanted) else { return }
-        _ = try await self.rest.send(.applicationCommands(application.id, method: "PUT"), body: wanted, within: .seconds(20))
+        _ = try await self.rest.send(
+            .applicationCommands(application.id, method: "PUT"), body: wanted, within: .seconds(20))
         self.logger.info("slash commands registered", metadata: ["commands": "\(wanted.count)"])
     }
 }

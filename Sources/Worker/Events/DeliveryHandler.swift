@@ -6,8 +6,8 @@ import Runtime
 
 /// Runs the events of one delivery in order, does their effects, and acks.
 ///
-/// What fails for want of time is tried again while the lane waits: to send the message back would let later ones overtake it. After five
-/// attempts the event is parked and its neighbours go on.
+/// What fails for want of time is tried again while the lane waits: to send the message back would let later ones
+/// overtake it. After five attempts the event is parked and its neighbours go on.
 struct DeliveryHandler: Sendable {
     static let mostAttempts = 5
     static let deadLetters = "gw.dead"
@@ -23,7 +23,9 @@ struct DeliveryHandler: Sendable {
         do {
             events = try WorkerEvent.events(in: delivery.body)
         } catch {
-            self.logger.error("a message can't be read: parked", metadata: ["broker.routing_key": "\(delivery.routingKey)", "error": "\(error)"])
+            self.logger.error(
+                "a message can't be read: parked",
+                metadata: ["broker.routing_key": "\(delivery.routingKey)", "error": "\(error)"])
             self.metrics.parked.increment()
             return channel.reject(delivery.deliveryTag, requeue: false)
         }
@@ -31,7 +33,8 @@ struct DeliveryHandler: Sendable {
             do {
                 try await self.handle(event)
                 self.metrics.events.increment()
-                self.metrics.delay.record(.milliseconds(max(0, Int64(Date().timeIntervalSince1970 * 1000) - event.receivedAt)))
+                self.metrics.delay.record(
+                    .milliseconds(max(0, Int64(Date().timeIntervalSince1970 * 1000) - event.receivedAt)))
             } catch is CancellationError {
                 return
             } catch {
@@ -50,14 +53,18 @@ struct DeliveryHandler: Sendable {
                 } catch let failure as DiscordREST.Failure where attempt < Self.mostAttempts {
                     self.logger.warning(
                         "an effect will be tried again",
-                        metadata: ["event.name": "\(event.name.rawValue)", "attempt": "\(attempt)", "error": "\(failure)"])
+                        metadata: [
+                            "event.name": "\(event.name.rawValue)", "attempt": "\(attempt)", "error": "\(failure)",
+                        ])
                 }
             }
         }
     }
 
     /// - Returns: false when the broker did not take it: then the whole delivery has to come again.
-    private func park(_ event: WorkerEvent, of delivery: AMQPDelivery, reason: String, on channel: AMQPChannel) async -> Bool {
+    private func park(
+        _ event: WorkerEvent, of delivery: AMQPDelivery, reason: String, on channel: AMQPChannel
+    ) async -> Bool {
         var headers = delivery.properties.headers
         headers["reason"] = .string(reason)
         headers["event_name"] = .string(event.name.rawValue)
@@ -67,15 +74,18 @@ struct DeliveryHandler: Sendable {
         properties.deliveryMode = .persistent
         properties.headers = headers
         let message = AMQPMessage(
-            exchange: Self.deadLetters, routingKey: Self.parking, properties: properties, body: event.payload, mandatory: true)
+            exchange: Self.deadLetters, routingKey: Self.parking, properties: properties, body: event.payload,
+            mandatory: true)
         do {
             try await channel.publishConfirmed(message)
             self.metrics.parked.increment()
-            self.logger.error("an event was parked", metadata: ["event.name": "\(event.name.rawValue)", "reason": "\(reason)"])
+            self.logger.error(
+                "an event was parked", metadata: ["event.name": "\(event.name.rawValue)", "reason": "\(reason)"])
             return true
         } catch {
             // The queue's reader is gone or goes: what is not acked comes again.
-            self.logger.error("an event can't be parked", metadata: ["event.name": "\(event.name.rawValue)", "error": "\(error)"])
+            self.logger.error(
+                "an event can't be parked", metadata: ["event.name": "\(event.name.rawValue)", "error": "\(error)"])
             return false
         }
     }

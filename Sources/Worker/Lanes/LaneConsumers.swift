@@ -30,8 +30,8 @@ final class LaneConsumers: Sendable {
 
     /// Makes what runs equal to what is granted. Applying the same grants twice is harmless.
     ///
-    /// A standby has a consumer too: the queue makes it the active one when the primary's goes. A primary that becomes standby leaves
-    /// the queue and lines up anew.
+    /// A standby has a consumer too: the queue makes it the active one when the primary's goes. A primary that becomes
+    /// standby leaves the queue and lines up anew.
     func apply(_ grants: [LaneGrant]) {
         let roles = Dictionary(grants.map { ($0.lane, $0.role) }) { first, _ in first }
         self.lanes.withLock { lanes in

@@ -5,8 +5,8 @@ import Synchronization
 
 /// Reads one queue over a connection of its own, and connects again until it is told to stop.
 ///
-/// One connection a queue: leaving a quorum queue with `basic.cancel` or `channel.close` puts unacked messages back out of order on
-/// RabbitMQ 3.10; cutting the connection does not.
+/// One connection a queue: leaving a quorum queue with `basic.cancel` or `channel.close` puts unacked messages back out
+/// of order on RabbitMQ 3.10; cutting the connection does not.
 final class QueueConsumer: Sendable {
     enum Order: Sendable {
         /// One delivery at a time, in the queue's order.
@@ -135,6 +135,7 @@ final class QueueConsumer: Sendable {
 
     private func reportLoss(_ reason: String) {
         self.onState(reason)
-        self.logger.info("a queue's reader was cut off", metadata: ["broker.queue": "\(self.queue)", "error": "\(reason)"])
+        self.logger.info(
+            "a queue's reader was cut off", metadata: ["broker.queue": "\(self.queue)", "error": "\(reason)"])
     }
 }

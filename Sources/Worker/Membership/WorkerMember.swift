@@ -6,8 +6,8 @@ import ServiceLifecycle
 
 /// Keeps this worker's lease, and reads the lanes that the coordinator grants.
 ///
-/// While the coordinator is away the lanes stay as they are: each lane's queue has a single active consumer, so two workers that both
-/// think a lane theirs do no harm.
+/// While the coordinator is away the lanes stay as they are: each lane's queue has a single active consumer, so two
+/// workers that both think a lane theirs do no harm.
 struct WorkerMember: Service {
     /// Between calls that the coordinator did not answer.
     private static let retry: Duration = .milliseconds(500)
@@ -55,9 +55,11 @@ struct WorkerMember: Service {
                     if Task.isCancelled { return }
                     self.health.setReady("lease", failing: failure.message)
                     self.logger.log(
-                        level: failure.code == .unauthorized ? .error : .warning, "no lease", metadata: ["error": "\(failure)"])
+                        level: failure.code == .unauthorized ? .error : .warning, "no lease",
+                        metadata: ["error": "\(failure)"])
                     // Cancelled: the loop's condition ends it.
-                    try? await Task.sleep(for: failure.code == .staleIncarnation ? .zero : Self.retry * Double.random(in: 1...4))
+                    try? await Task.sleep(
+                        for: failure.code == .staleIncarnation ? .zero : Self.retry * Double.random(in: 1...4))
                 } catch {
                     return
                 }

@@ -53,7 +53,9 @@ final class DiscordREST: Sendable {
 
     /// Sends until Discord takes or refuses it, at most until `deadline`. The request must be safe to repeat.
     /// - Returns: the answer's body.
-    func send(_ route: DiscordRoute, body: (some Encodable & Sendable)?, within limit: Duration) async throws -> ByteBuffer {
+    func send(
+        _ route: DiscordRoute, body: (some Encodable & Sendable)?, within limit: Duration
+    ) async throws -> ByteBuffer {
         let deadline = ContinuousClock.now.advanced(by: limit)
         let key = RateLimitBuckets.Key(route)
         let bytes = try body.map { ByteBuffer(data: try JSONEncoder().encode($0)) }
@@ -73,12 +75,16 @@ final class DiscordREST: Sendable {
         }
     }
 
-    private func waitForTurn(_ key: RateLimitBuckets.Key, _ route: DiscordRoute, deadline: ContinuousClock.Instant) async throws {
+    private func waitForTurn(
+        _ key: RateLimitBuckets.Key, _ route: DiscordRoute, deadline: ContinuousClock.Instant
+    ) async throws {
         while true {
             let wait = self.buckets.withLock { $0.take(key, countsGlobally: route.countsGlobally, now: self.now) }
             if wait == .zero { break }
             guard ContinuousClock.now.advanced(by: wait) < deadline else {
-                throw Failure(code: .outOfTime, description: "\(route.template): its rate limit lasts longer than the request may wait")
+                throw Failure(
+                    code: .outOfTime,
+                    description: "\(route.template): its rate limit lasts longer than the request may wait")
             }
             try await Task.sleep(for: wait)
         }
@@ -109,7 +115,9 @@ final class DiscordREST: Sendable {
         let answer: ByteBuffer
         do {
             let left = ContinuousClock.now.duration(to: deadline)
-            guard left > .zero else { throw Failure(code: .outOfTime, description: "\(route.template): no time is left") }
+            guard left > .zero else {
+                throw Failure(code: .outOfTime, description: "\(route.template): no time is left")
+            }
             self.requests.increment()
             response = try await self.http.execute(
                 request, timeout: .nanoseconds(Int64(min(left, .seconds(10)) / .nanoseconds(1))))
@@ -152,7 +160,8 @@ final class DiscordREST: Sendable {
 
     private func remember(_ headers: HTTPHeaders, key: RateLimitBuckets.Key) {
         guard let remaining = headers.first(name: "x-ratelimit-remaining").flatMap(Int.init),
-            let reset = headers.first(name: "x-ratelimit-reset-after").flatMap(Double.init), (0..<86_400).contains(reset)
+            let reset = headers.first(name: "x-ratelimit-reset-after").flatMap(Double.init),
+            (0..<86_400).contains(reset)
         else { return }
         self.buckets.withLock {
             $0.answered(key, .init(remaining: remaining, resetAfter: .seconds(reset)), now: self.now)
@@ -163,10 +172,12 @@ final class DiscordREST: Sendable {
         self.limited.increment()
         // Without Discord's JSON the answer is the edge's: it holds for everything this address sends.
         let body = try? JSONDecoder().decode(Limited.self, from: answer)
-        let told = [headers.first(name: "retry-after").flatMap(Double.init), body?.retry_after].compactMap { $0 }.max() ?? 5
+        let told =
+            [headers.first(name: "retry-after").flatMap(Double.init), body?.retry_after].compactMap { $0 }.max() ?? 5
         let isGlobal = body?.global ?? true
         self.logger.warning(
-            "Discord's rate limit reached", metadata: ["rest.route": "\(key.template)", "rest.global": "\(isGlobal)", "rest.retry_after": "\(told)"])
+            "Discord's rate limit reached",
+            metadata: ["rest.route": "\(key.template)", "rest.global": "\(isGlobal)", "rest.retry_after": "\(told)"])
         self.buckets.withLock {
             $0.limited(key, isGlobal: isGlobal, retryAfter: .seconds(min(max(told, 0.1), 86_400)), now: self.now)
         }

@@ -24,11 +24,13 @@ struct DiscordRoute: Sendable, Hashable {
     }
 
     static let ownApplication = DiscordRoute(
-        method: "GET", path: "/applications/@me", template: "GET /applications/@me", majorParameter: "", countsGlobally: true)
+        method: "GET", path: "/applications/@me", template: "GET /applications/@me", majorParameter: "",
+        countsGlobally: true)
 
     static func applicationCommands(_ application: Snowflake, method: String) -> DiscordRoute {
         DiscordRoute(
-            method: method, path: "/applications/\(application)/commands", template: "\(method) /applications/{}/commands",
+            method: method, path: "/applications/\(application)/commands",
+            template: "\(method) /applications/{}/commands",
             majorParameter: "", countsGlobally: true)
     }
 }

@@ -37,7 +37,8 @@ struct EffectSender: Sendable {
         let data: Data
     }
 
-    /// - Throws: `DiscordREST.Failure` with `.outOfTime` when it may be tried again later. What Discord refuses is final, and only logged.
+    /// - Throws: `DiscordREST.Failure` with `.outOfTime` when it may be tried again later. What Discord refuses is
+    ///   final, and only logged.
     func send(_ effect: Effect) async throws {
         do {
             switch effect {
@@ -52,11 +53,15 @@ struct EffectSender: Sendable {
         } catch let failure as DiscordREST.Failure {
             guard case .refused(_, let code) = failure.code else {
                 // An interaction that was not answered in time can't be answered later either.
-                if case .respond = effect { return self.logger.warning("an interaction was not answered in time", metadata: ["error": "\(failure)"]) }
+                if case .respond = effect {
+                    return self.logger.warning(
+                        "an interaction was not answered in time", metadata: ["error": "\(failure)"])
+                }
                 throw failure
             }
             // 40060: another attempt of ours was heard.
-            self.logger.log(level: code == 40_060 ? .debug : .warning, "Discord refused", metadata: ["error": "\(failure)"])
+            self.logger.log(
+                level: code == 40_060 ? .debug : .warning, "Discord refused", metadata: ["error": "\(failure)"])
         }
     }
 }

@@ -4,15 +4,16 @@ import Synchronization
 
 /// Discord's global limit of 50 requests a second for a bot, shared by every process through Redis.
 ///
-/// A cell-rate limit by Redis' own clock: one request each 1/40 s, and at most 4 ahead of that, so that no second holds more than 44. The
-/// rest is for requests that are held up on their way and arrive together.
+/// A cell-rate limit by Redis' own clock: one request each 1/40 s, and at most 4 ahead of that, so that no second holds
+/// more than 44. The rest is for requests that are held up on their way and arrive together.
 final class GlobalRateLimit: Sendable {
     static let interval: Duration = .milliseconds(25)
     static let burst = 4
     /// What one process may send while Redis is away: ten processes together stay below the limit.
     static let localInterval: Duration = .milliseconds(220)
 
-    /// KEYS[1]: the time, in microseconds, at which the next request is due. Answers how many microseconds to wait; 0 has taken one.
+    /// KEYS[1]: the time, in microseconds, at which the next request is due. Answers how many microseconds to wait; 0
+    /// has taken one.
     private static let script = RedisScript(
         """
         local time = redis.call('TIME')
@@ -45,7 +46,8 @@ final class GlobalRateLimit: Sendable {
             do {
                 let answer = try await self.redis.run(
                     Self.script, keys: [.string(self.key)],
-                    arguments: [.integer(Self.interval.microseconds), .integer(Int64(Self.burst))], timeout: .milliseconds(500))
+                    arguments: [.integer(Self.interval.microseconds), .integer(Int64(Self.burst))],
+                    timeout: .milliseconds(500))
                 wait = .microseconds(answer.integer ?? 0)
             } catch {
                 self.logger.warning("the shared rate limit is out of reach", metadata: ["error": "\(error)"])

@@ -62,7 +62,9 @@ struct RateLimitBuckets: Sendable {
     private mutating func forget(now: Duration) {
         self.buckets = self.buckets.filter { $0.value.resetsAt > now }
         guard self.buckets.count > Self.mostBuckets else { return }
-        for (key, _) in self.buckets.sorted(by: { $0.value.resetsAt < $1.value.resetsAt }).prefix(self.buckets.count - Self.mostBuckets) {
+        for (key, _) in self.buckets.sorted(by: { $0.value.resetsAt < $1.value.resetsAt }).prefix(
+            self.buckets.count - Self.mostBuckets)
+        {
             self.buckets[key] = nil
         }
     }

@@ -142,10 +142,12 @@ struct ConnectionContractTests {
 
     @Test func `A server that never answers is given up`() async throws {
         let port = try freePort()
-        let listener = try ChildProcess("python3", [
-            "-c",
-            "import socket,time; s=socket.socket(); s.bind(('127.0.0.1',\(port))); s.listen(); print('listening',flush=True); time.sleep(60)",
-        ])
+        let listener = try ChildProcess(
+            "python3",
+            [
+                "-c",
+                "import socket,time; s=socket.socket(); s.bind(('127.0.0.1',\(port))); s.listen(); print('listening',flush=True); time.sleep(60)",
+            ])
         try await listener.wait(for: "listening")
         var configuration = try PostgresConfiguration(url: "postgres://ada@127.0.0.1:\(port)/fleet")
         configuration.connectTimeout = .milliseconds(200)
@@ -162,7 +164,8 @@ struct ConnectionContractTests {
         func postgresThreads() throws -> Int {
             try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count { task in
                 // A thread that has just ended has no name.
-                (try? String(contentsOfFile: "/proc/self/task/\(task)/comm", encoding: .utf8))?.hasPrefix("pg-leaktest") == true
+                (try? String(contentsOfFile: "/proc/self/task/\(task)/comm", encoding: .utf8))?.hasPrefix("pg-leaktest")
+                    == true
             }
         }
         var configuration = try PostgresConfiguration(url: TestEnvironment.databaseURL)

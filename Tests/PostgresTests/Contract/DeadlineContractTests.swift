@@ -22,7 +22,9 @@ struct DeadlineContractTests {
             let error = await postgresError { try await pool.execute(sql, timeout: .milliseconds(100)) }
             #expect(error?.code == .timedOut)
             #expect(ContinuousClock.now - begin < .seconds(3))
-            try await eventually("the end of the statement on the server") { try await self.sleepers(pool, marker) == 0 }
+            try await eventually("the end of the statement on the server") {
+                try await self.sleepers(pool, marker) == 0
+            }
             #expect(try await pool.statistics.connectionsOpened <= 2, "its connection was drained and kept")
         }
     }
@@ -39,7 +41,9 @@ struct DeadlineContractTests {
                 return await group.next() ?? nil
             }
             #expect(error?.code == .cancelled)
-            try await eventually("the end of the statement on the server") { try await self.sleepers(pool, marker) == 0 }
+            try await eventually("the end of the statement on the server") {
+                try await self.sleepers(pool, marker) == 0
+            }
         }
     }
 
@@ -63,11 +67,15 @@ struct DeadlineContractTests {
             for _ in 0..<5 {
                 try await withThrowingTaskGroup(of: Bool.self) { group in
                     group.addTask {
-                        await postgresError { try await pool.execute("select pg_sleep(30)", timeout: .milliseconds(30)) }?.code
+                        await postgresError {
+                            try await pool.execute("select pg_sleep(30)", timeout: .milliseconds(30))
+                        }?.code
                             == .timedOut
                     }
                     for index in 0..<10 {
-                        group.addTask { try await pool.queryFirst("select \(index) as i")?.decode(Int.self, "i") == index }
+                        group.addTask {
+                            try await pool.queryFirst("select \(index) as i")?.decode(Int.self, "i") == index
+                        }
                     }
                     for try await isRight in group { #expect(isRight) }
                 }

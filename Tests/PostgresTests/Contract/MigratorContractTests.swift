@@ -26,7 +26,8 @@ struct MigratorContractTests {
             #expect(try await self.migrator(pool).migrate(Array(self.migrations.prefix(1))).map(\.version) == [1])
             #expect(try await self.migrator(pool).migrate(self.migrations).map(\.version) == [2])
             #expect(try await self.migrator(pool).migrate(self.migrations).isEmpty)
-            let rows = try await pool.query("select version, name, checksum, applied_at from schema_migrations order by version")
+            let rows = try await pool.query(
+                "select version, name, checksum, applied_at from schema_migrations order by version")
             #expect(try rows.map { try $0.decode(Int.self, "version") } == [1, 2])
             #expect(try rows.map { try $0.decode(String.self, "checksum") } == self.migrations.map(\.checksum))
             #expect(try abs(rows[0].decode(Date.self, "applied_at").timeIntervalSinceNow) < 60)

@@ -21,7 +21,8 @@ final class PrivateServer {
         // PostgreSQL refuses to run as root.
         if geteuid() == 0 { try await Self.run("chown", ["-R", "nobody", self.directory.path]) }
         let arguments = [
-            "-D", self.data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", password, "--no-sync", "-E", "UTF8", "--locale", "C",
+            "-D", self.data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", password, "--no-sync", "-E", "UTF8",
+            "--locale", "C",
         ]
         try await Self.run(Self.command("initdb", arguments)[0], Array(Self.command("initdb", arguments)[1...]))
     }

@@ -77,7 +77,10 @@ struct QueryContractTests {
             try await pool.execute("create table t (id bigint constraint t_key primary key, n int)")
             #expect(try await pool.execute("insert into t select x, x from generate_series(1, 5) x") == 5)
             #expect(try await pool.execute("update t set n = \(9) where id > \(3)") == 2)
-            #expect(try await pool.query("select id from t order by id").map { try $0.decode(Int.self, at: 0) } == [1, 2, 3, 4, 5])
+            #expect(
+                try await pool.query("select id from t order by id").map { try $0.decode(Int.self, at: 0) } == [
+                    1, 2, 3, 4, 5,
+                ])
             let error = await postgresError { try await pool.execute("insert into t values (\(1), \(1))") }
             #expect(error?.code == .server && error?.isUniqueViolation == true && error?.constraint == "t_key")
         }
@@ -106,8 +109,10 @@ struct QueryContractTests {
                 for task in 0..<200 {
                     group.addTask {
                         for round in 0..<20 {
-                            let row = try await pool.queryFirst("select \(task) as t, \(round) as r, \("x\(task)") as x")
-                            guard let row, try row.decode(Int.self, "t") == task, try row.decode(Int.self, "r") == round,
+                            let row = try await pool.queryFirst(
+                                "select \(task) as t, \(round) as r, \("x\(task)") as x")
+                            guard let row, try row.decode(Int.self, "t") == task,
+                                try row.decode(Int.self, "r") == round,
                                 try row.decode(String.self, "x") == "x\(task)"
                             else { return false }
                         }
@@ -169,7 +174,8 @@ struct QueryContractTests {
     @Test func `BEGIN on no connection in particular leaves none in a transaction`() async throws {
         try await TestDatabase.withPool({ $0.pool.maximum = 1 }) { pool in
             try await pool.execute("begin")
-            let row = try await pool.queryFirst("select now() = statement_timestamp() as alone, pg_current_xact_id_if_assigned() is null as none")
+            let row = try await pool.queryFirst(
+                "select now() = statement_timestamp() as alone, pg_current_xact_id_if_assigned() is null as none")
             #expect(try row?.decode(Bool.self, "none") == true)
             #expect(try await pool.statistics.connectionsOpened == 2)
         }

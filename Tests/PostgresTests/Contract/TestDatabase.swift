@@ -23,7 +23,9 @@ enum TestDatabase {
         }
     }
 
-    static func withPool(_ configuration: PostgresConfiguration, _ body: (PostgresPool) async throws -> Void) async throws {
+    static func withPool(
+        _ configuration: PostgresConfiguration, _ body: (PostgresPool) async throws -> Void
+    ) async throws {
         let pool = try PostgresPool(configuration: configuration, logger: self.logger)
         do { try await body(pool) } catch {
             await pool.close()

@@ -54,12 +54,13 @@ struct CodecTests {
     }
 
     /// `count`, weight, sign, scale, digits.
-    @Test(arguments: [
-        ([1, 0, 0, 0, 5], "5"), ([2, 1, 0, 0, 1, 2], "10002"), ([1, 1, 0, 0, 3], "30000"), ([0, 0, 0, 0], "0"),
-        ([0, 0, 0, 2], "0.00"), ([2, 0, 0x4000, 3, 12, 5000], "-12.500"), ([1, -1, 0, 4, 7], "0.0007"),
-        ([1, -2, 0, 8, 7], "0.00000007"), ([0, 0, -16384, 0], "NaN"), ([0, 0, -12288, 0], "Infinity"),
-        ([0, 0, -4096, 0], "-Infinity"),
-    ] as [([Int16], String)])
+    @Test(
+        arguments: [
+            ([1, 0, 0, 0, 5], "5"), ([2, 1, 0, 0, 1, 2], "10002"), ([1, 1, 0, 0, 3], "30000"), ([0, 0, 0, 0], "0"),
+            ([0, 0, 0, 2], "0.00"), ([2, 0, 0x4000, 3, 12, 5000], "-12.500"), ([1, -1, 0, 4, 7], "0.0007"),
+            ([1, -2, 0, 8, 7], "0.00000007"), ([0, 0, -16384, 0], "NaN"), ([0, 0, -12288, 0], "Infinity"),
+            ([0, 0, -4096, 0], "-Infinity"),
+        ] as [([Int16], String)])
     func `Numeric is read as text`(fields: [Int16], text: String) throws {
         var bytes: [UInt8] = []
         for field in fields { BinaryCodec.append(field, to: &bytes) }
@@ -85,7 +86,8 @@ struct CodecTests {
     /// Every type reads every length of every pattern as every column type: an error or a value, never a trap.
     @Test func `Hostile bytes never trap`() {
         let types: [PostgresType] = [
-            .bool, .bytea, .int2, .int4, .int8, .oid, .float4, .float8, .text, .json, .jsonb, .uuid, .timestamptz, .numeric,
+            .bool, .bytea, .int2, .int4, .int8, .oid, .float4, .float8, .text, .json, .jsonb, .uuid, .timestamptz,
+            .numeric,
             .int8Array, .textArray, .uuidArray, PostgresType(rawValue: 70_000), .void,
         ]
         var generator = SystemRandomNumberGenerator()
@@ -163,9 +165,12 @@ struct PostgresRowTests {
     @Test func `Errors name the column, the type found and those expected`() {
         #expect(self.message { _ = try self.row.decode(UUID.self, "id") } == "column \"id\" is int8; expected uuid")
         #expect(
-            self.message { _ = try self.row.decode(UUID.self, "name") } == "column \"name\" (text) is null; expected uuid"
+            self.message { _ = try self.row.decode(UUID.self, "name") }
+                == "column \"name\" (text) is null; expected uuid"
         )
-        #expect(self.message { _ = try self.row.decode(Int.self, "x") } == "no column \"x\" in the result, which has: id, name, id")
+        #expect(
+            self.message { _ = try self.row.decode(Int.self, "x") }
+                == "no column \"x\" in the result, which has: id, name, id")
         for place in [-1, 3, Int.max, Int.min] {
             #expect(self.message { _ = try self.row.decode(Int.self, at: place) }?.contains("the result has 3") == true)
         }

@@ -53,10 +53,22 @@ struct PoolStateMachineTests {
 
     @Test func `Statements take idle connections first, then share the shortest pipeline, then wait`() {
         var machine = self.open(2)
-        #expect(machine.statementSubmitted(self.request(1), now: self.start) == [.start(self.request(1), on: self.connection(1))])
-        #expect(machine.statementSubmitted(self.request(2), now: self.start) == [.start(self.request(2), on: self.connection(2))])
-        #expect(machine.statementSubmitted(self.request(3), now: self.start) == [.start(self.request(3), on: self.connection(1))])
-        #expect(machine.statementSubmitted(self.request(4), now: self.start) == [.start(self.request(4), on: self.connection(2))])
+        #expect(
+            machine.statementSubmitted(self.request(1), now: self.start) == [
+                .start(self.request(1), on: self.connection(1))
+            ])
+        #expect(
+            machine.statementSubmitted(self.request(2), now: self.start) == [
+                .start(self.request(2), on: self.connection(2))
+            ])
+        #expect(
+            machine.statementSubmitted(self.request(3), now: self.start) == [
+                .start(self.request(3), on: self.connection(1))
+            ])
+        #expect(
+            machine.statementSubmitted(self.request(4), now: self.start) == [
+                .start(self.request(4), on: self.connection(2))
+            ])
         #expect(machine.statementSubmitted(self.request(5), now: self.start) == [])
         #expect(machine.statistics.waiting == 1)
         let actions = machine.finished(on: self.connection(2), now: self.start)
@@ -80,11 +92,17 @@ struct PoolStateMachineTests {
 
     @Test func `A lease has its connection alone`() {
         var machine = self.open(1) { $0.maximum = 1 }
-        #expect(machine.leaseRequested(self.request(1), now: self.start) == [.lend(self.connection(1), to: self.request(1))])
+        #expect(
+            machine.leaseRequested(self.request(1), now: self.start) == [.lend(self.connection(1), to: self.request(1))]
+        )
         #expect(machine.statementSubmitted(self.request(2), now: self.start) == [])
         #expect(machine.leaseRequested(self.request(3), now: self.start) == [])
-        #expect(machine.released(self.connection(1), now: self.start) == [.start(self.request(2), on: self.connection(1))])
-        #expect(machine.finished(on: self.connection(1), now: self.start) == [.lend(self.connection(1), to: self.request(3))])
+        #expect(
+            machine.released(self.connection(1), now: self.start) == [.start(self.request(2), on: self.connection(1))])
+        #expect(
+            machine.finished(on: self.connection(1), now: self.start) == [
+                .lend(self.connection(1), to: self.request(3))
+            ])
     }
 
     @Test func `A lease is not starved by statements that keep coming`() {
@@ -92,7 +110,10 @@ struct PoolStateMachineTests {
         _ = machine.statementSubmitted(self.request(1), now: self.start)
         _ = machine.leaseRequested(self.request(2), now: self.start)
         #expect(machine.statementSubmitted(self.request(3), now: self.start) == [], "the connection is reserved")
-        #expect(machine.finished(on: self.connection(1), now: self.start) == [.lend(self.connection(1), to: self.request(2))])
+        #expect(
+            machine.finished(on: self.connection(1), now: self.start) == [
+                .lend(self.connection(1), to: self.request(2))
+            ])
     }
 
     @Test func `A statement is not starved by leases that came later`() {
@@ -100,7 +121,8 @@ struct PoolStateMachineTests {
         _ = machine.leaseRequested(self.request(1), now: self.start)
         _ = machine.statementSubmitted(self.request(2), now: self.start)
         _ = machine.leaseRequested(self.request(3), now: self.start)
-        #expect(machine.released(self.connection(1), now: self.start) == [.start(self.request(2), on: self.connection(1))])
+        #expect(
+            machine.released(self.connection(1), now: self.start) == [.start(self.request(2), on: self.connection(1))])
     }
 
     @Test func `Waiting ends at the deadline`() {
@@ -140,7 +162,10 @@ struct PoolStateMachineTests {
         #expect(machine.nextEvent == self.at(0.16), "the pause doubles")
         #expect(machine.timePassed(now: self.at(0.16)) == [.connect(self.connection(3))])
         let actions = machine.connected(self.connection(3), now: self.at(0.2), fraction: 0)
-        #expect(actions.prefix(2) == [.start(self.request(1), on: self.connection(3)), .start(self.request(2), on: self.connection(3))])
+        #expect(
+            actions.prefix(2) == [
+                .start(self.request(1), on: self.connection(3)), .start(self.request(2), on: self.connection(3)),
+            ])
         #expect(machine.statistics.connectFailures == 2)
     }
 
@@ -187,7 +212,8 @@ struct PoolStateMachineTests {
         #expect(machine.timePassed(now: self.at(seconds + 1)) == [], "it is busy")
         _ = machine.finished(on: self.connection(1), now: self.at(seconds + 2))
         #expect(machine.nextEvent.map { $0 <= self.at(seconds + 2) } == true)
-        #expect(machine.timePassed(now: self.at(seconds + 2)) == [.close(self.connection(1)), .connect(self.connection(2))])
+        #expect(
+            machine.timePassed(now: self.at(seconds + 2)) == [.close(self.connection(1)), .connect(self.connection(2))])
     }
 
     @Test func `Closing refuses those who wait and lets the others end`() {

@@ -6,7 +6,8 @@ import Testing
 struct PostgresConfigurationTests {
     @Test(arguments: ["postgres", "postgresql"])
     func `Both schemes are read`(scheme: String) throws {
-        let url = "\(scheme)://ada:p%40ss@db.example:6543/fleet?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=7"
+        let url =
+            "\(scheme)://ada:p%40ss@db.example:6543/fleet?sslmode=verify-full&sslrootcert=/ca.pem&connect_timeout=7"
         let configuration = try PostgresConfiguration(url: url)
         #expect(configuration.options["user"] == "ada")
         #expect(configuration.options["host"] == "db.example")
@@ -20,7 +21,8 @@ struct PostgresConfigurationTests {
     }
 
     @Test func `A unix socket is a host with a path`() throws {
-        let configuration = try PostgresConfiguration(url: "postgres:///fleet?host=/run/postgresql&application_name=tests")
+        let configuration = try PostgresConfiguration(
+            url: "postgres:///fleet?host=/run/postgresql&application_name=tests")
         #expect(configuration.options["host"] == "/run/postgresql")
         #expect(configuration.options["application_name"] == "tests")
         #expect(HostLookup.name(in: configuration.options) == nil)
@@ -63,10 +65,12 @@ struct PostgresConfigurationTests {
         #expect(configuration.problems.count == 3)
     }
 
-    @Test(arguments: [
-        ("localhost", "localhost"), ("127.0.0.1", nil), ("::1", nil), ("/run/pg", nil), ("@abstract", nil), ("a,b", nil),
-        ("db.svc", "db.svc"), ("", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("localhost", "localhost"), ("127.0.0.1", nil), ("::1", nil), ("/run/pg", nil), ("@abstract", nil),
+            ("a,b", nil),
+            ("db.svc", "db.svc"), ("", nil),
+        ] as [(String, String?)])
     func `Only names are looked up`(host: String, name: String?) {
         #expect(HostLookup.name(in: ["host": host]) == name)
         #expect(HostLookup.name(in: ["host": host, "hostaddr": "127.0.0.1"]) == nil)
@@ -92,7 +96,9 @@ struct ServerMessageTests {
     }
 
     @Test func `A closed port has no SQLSTATE`() {
-        let error = ServerMessage(connecting: "connection to server at \"::1\", port 1 failed: Connection refused\n\tIs it?").error
+        let error = ServerMessage(
+            connecting: "connection to server at \"::1\", port 1 failed: Connection refused\n\tIs it?"
+        ).error
         #expect(error.code == .connectFailed)
         #expect(error.sqlState == nil)
         #expect(error.message.hasSuffix("Connection refused Is it?"))

@@ -3,7 +3,8 @@ import Glibc
 
 /// Finds addresses ahead of libpq, which would block the loop's thread while it looks up a name.
 enum HostLookup {
-    /// The name to look up; `nil` when libpq needs none: a socket's path, an address, several hosts, or `hostaddr` given.
+    /// The name to look up; `nil` when libpq needs none: a socket's path, an address, several hosts, or `hostaddr`
+    /// given.
     static func name(in options: [String: String]) -> String? {
         guard options["hostaddr"] == nil, let host = options["host"], let first = host.utf8.first else { return nil }
         guard first != UInt8(ascii: "/"), first != UInt8(ascii: "@"), !host.contains(","), !host.contains(":") else {

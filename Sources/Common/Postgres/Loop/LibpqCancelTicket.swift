@@ -1,6 +1,7 @@
 import CPostgres
 
-/// The right to ask once that a connection's statement be cancelled. libpq allows it on any thread, next to the connection.
+/// The right to ask once that a connection's statement be cancelled. libpq allows it on any thread, next to the
+/// connection.
 ///
 /// The address travels as a number, since whoever holds the ticket is the only one to use and free what it points to.
 struct LibpqCancelTicket: ~Copyable, Sendable {

@@ -33,7 +33,9 @@ struct ServerMessage {
 
     /// From the first double quote to the last.
     private static func withoutQuotedText(_ text: String) -> String {
-        guard let first = text.firstIndex(of: "\""), let last = text.lastIndex(of: "\""), first < last else { return text }
+        guard let first = text.firstIndex(of: "\""), let last = text.lastIndex(of: "\""), first < last else {
+            return text
+        }
         return text[..<first] + "\"…\"" + text[text.index(after: last)...]
     }
 

@@ -63,7 +63,8 @@ struct StatementCache {
         self.statements[key]?.columns = columns
     }
 
-    /// The server does not have it, or has it in a stale form. Does nothing when it was prepared anew under another name.
+    /// The server does not have it, or has it in a stale form. Does nothing when it was prepared anew under another
+    /// name.
     mutating func forget(_ key: Key, name: String) {
         guard self.statements[key]?.name == name else { return }
         self.statements.removeValue(forKey: key)

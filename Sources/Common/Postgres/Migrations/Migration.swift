@@ -12,10 +12,11 @@ package struct Migration: Sendable, Equatable {
         self.sql = sql
     }
 
-    /// FNV-1a, 64 bits, of the name and the lines, without white space at their ends: it tells that a step was changed by
-    /// accident. `Migration(version: 1, name: "a", sql: "b")` → `e5beb1190415e670`.
+    /// FNV-1a, 64 bits, of the name and the lines, without white space at their ends: it tells that a step was changed
+    /// by accident. `Migration(version: 1, name: "a", sql: "b")` → `e5beb1190415e670`.
     package var checksum: String {
-        let lines = ([Substring(self.name)] + self.sql.split(separator: "\n", omittingEmptySubsequences: false)).map { line in
+        let lines = ([Substring(self.name)] + self.sql.split(separator: "\n", omittingEmptySubsequences: false)).map {
+            line in
             String(line.reversed().drop(while: \.isWhitespace).reversed())
         }
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325

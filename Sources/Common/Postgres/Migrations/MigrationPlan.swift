@@ -10,8 +10,8 @@ struct MigrationPlan: Equatable {
     /// Applied by a later release; this one leaves them alone.
     let unknown: [Int]
 
-    /// - Throws: `.migrationMismatch` for versions below 1, twice, or out of order, for a changed migration, and for one
-    ///   that would have to be applied after a later one.
+    /// - Throws: `.migrationMismatch` for versions below 1, twice, or out of order, for a changed migration, and for
+    ///   one that would have to be applied after a later one.
     init(wanted: [Migration], applied: [Applied]) throws(PostgresError) {
         var last = 0
         for migration in wanted {

@@ -13,8 +13,8 @@ package struct Migrator: Sendable {
         self.patience = patience
     }
 
-    /// Applies what is missing, in order, each in a transaction of its own, and records it in `schema_migrations` in the
-    /// first schema of the search path.
+    /// Applies what is missing, in order, each in a transaction of its own, and records it in `schema_migrations` in
+    /// the first schema of the search path.
     /// - Returns: what was applied now; nothing when the schema was up to date.
     /// - Throws: `.migrationMismatch`, or the error of the first migration that failed; those before it stay applied.
     @discardableResult

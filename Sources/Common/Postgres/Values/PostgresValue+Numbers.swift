@@ -49,8 +49,8 @@ extension Int: PostgresInteger {
     package static var postgresType: PostgresType { .int8 }
 }
 
-/// Stored as `bigint` with the same 64 bits: values from 2^63 on are negative there, and sort first. Discord's snowflakes
-/// stay below 2^63 until the year 2084, so for them numbers and order are the same on both sides.
+/// Stored as `bigint` with the same 64 bits: values from 2^63 on are negative there, and sort first. Discord's
+/// snowflakes stay below 2^63 until the year 2084, so for them numbers and order are the same on both sides.
 extension UInt64: PostgresEncodable, PostgresDecodable {
     package static var postgresType: PostgresType { .int8 }
     package static var expectedTypes: String { "int8" }

@@ -1,5 +1,5 @@
-/// Sent as `text`; cast it where PostgreSQL does not do so by itself: `\(name)::mood`. Read from any type whose binary form
-/// is text, and from `jsonb` and `numeric`.
+/// Sent as `text`; cast it where PostgreSQL does not do so by itself: `\(name)::mood`. Read from any type whose binary
+/// form is text, and from `jsonb` and `numeric`.
 extension String: PostgresEncodable, PostgresDecodable {
     package static var postgresType: PostgresType { .text }
     package static var expectedTypes: String { "text, varchar, char, name, json, jsonb, numeric or an enum" }

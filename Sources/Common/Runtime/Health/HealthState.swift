@@ -18,7 +18,8 @@ package final class HealthState: Sendable {
 
     /// - Parameter required: conditions that don't hold until somebody says they do.
     package init(required: [String]) {
-        self.conditions = Mutex(Conditions(readiness: Dictionary(required.map { ($0, "starting") }) { first, _ in first }))
+        self.conditions = Mutex(
+            Conditions(readiness: Dictionary(required.map { ($0, "starting") }) { first, _ in first }))
     }
 
     /// Ready means: work can be given to this process.

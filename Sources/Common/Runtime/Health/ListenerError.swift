@@ -16,9 +16,13 @@ package struct ListenerError: Error, CustomStringConvertible {
             return try await body()
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             throw ListenerError(
-                description: "\(host):\(port) (\(purpose)) is taken by another program; choose another port or stop that program")
+                description:
+                    "\(host):\(port) (\(purpose)) is taken by another program; choose another port or stop that program"
+            )
         } catch let error as IOError where error.errnoCode == EACCES {
-            throw ListenerError(description: "\(host):\(port) (\(purpose)) may not be listened on by this user; choose a port from 1024")
+            throw ListenerError(
+                description: "\(host):\(port) (\(purpose)) may not be listened on by this user; choose a port from 1024"
+            )
         }
     }
 }

@@ -4,7 +4,8 @@ package import Logging
 import NIOCore
 import ServiceLifecycle
 
-/// Serves `/livez`, `/readyz` and `/metrics` to probes and scrapers. Anyone who reaches the port may read them; they hold no secret.
+/// Serves `/livez`, `/readyz` and `/metrics` to probes and scrapers. Anyone who reaches the port may read them; they
+/// hold no secret.
 package struct OperationsServer: Service {
     package struct Settings: Sendable {
         package let host: String
@@ -14,8 +15,11 @@ package struct OperationsServer: Service {
         package let portFile: String?
 
         package init(_ reader: SettingsReader) {
-            self.host = reader.string("operations.host", default: "127.0.0.1", help: "Address of /livez, /readyz and /metrics.")
-            self.port = reader.int("operations.port", default: 0, in: 0...65535, help: "Port of /livez, /readyz and /metrics; 0 takes a free one.")
+            self.host = reader.string(
+                "operations.host", default: "127.0.0.1", help: "Address of /livez, /readyz and /metrics.")
+            self.port = reader.int(
+                "operations.port", default: 0, in: 0...65535,
+                help: "Port of /livez, /readyz and /metrics; 0 takes a free one.")
             self.portFile = reader.optionalString("operations.port.file", help: "File to write the operations port to.")
         }
     }
@@ -47,7 +51,8 @@ package struct OperationsServer: Service {
                 do {
                     try Data("\(port)".utf8).write(to: URL(fileURLWithPath: portFile), options: .atomic)
                 } catch {
-                    logger.error("can't write the operations port file", metadata: ["file": "\(portFile)", "error": "\(error)"])
+                    logger.error(
+                        "can't write the operations port file", metadata: ["file": "\(portFile)", "error": "\(error)"])
                 }
             },
             logger: Logger(label: "flotilla.operations", factory: { _ in SwiftLogNoOpLogHandler() })

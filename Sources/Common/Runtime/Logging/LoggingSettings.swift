@@ -6,8 +6,10 @@ package struct LoggingSettings: Sendable {
     package let format: LogFormat
 
     package init(_ reader: SettingsReader) {
-        self.level = reader.choice("log.level", default: Logger.Level.info, aliases: ["LOG_LEVEL"], help: "Least severe level that is logged.")
-        self.format = reader.choice("log.format", default: LogFormat.text, help: "`json` for machines, `text` for a terminal.")
+        self.level = reader.choice(
+            "log.level", default: Logger.Level.info, aliases: ["LOG_LEVEL"], help: "Least severe level that is logged.")
+        self.format = reader.choice(
+            "log.format", default: LogFormat.text, help: "`json` for machines, `text` for a terminal.")
     }
 
     /// Makes every `Logger` of this process write lines to standard error. Call once, first.

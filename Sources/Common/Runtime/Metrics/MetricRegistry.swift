@@ -41,7 +41,9 @@ package final class MetricRegistry: Sendable {
     }
 
     /// A gauge whose value is asked for at each scrape. `read` must be quick and must not block.
-    package func gauge(_ name: String, help: String, labels: [String: String] = [:], read: @escaping @Sendable () -> Double) {
+    package func gauge(
+        _ name: String, help: String, labels: [String: String] = [:], read: @escaping @Sendable () -> Double
+    ) {
         _ = self.series(name, help, labels, .observed(read))
     }
 
@@ -73,8 +75,10 @@ package final class MetricRegistry: Sendable {
             for (labels, series) in family.series.sorted(by: { $0.key < $1.key }) {
                 switch series {
                 case .counter(let counter): text += "\(name)\(PrometheusText.braces(labels)) \(counter.value)\n"
-                case .gauge(let gauge): text += "\(name)\(PrometheusText.braces(labels)) \(PrometheusText.number(gauge.value))\n"
-                case .observed(let read): text += "\(name)\(PrometheusText.braces(labels)) \(PrometheusText.number(read()))\n"
+                case .gauge(let gauge):
+                    text += "\(name)\(PrometheusText.braces(labels)) \(PrometheusText.number(gauge.value))\n"
+                case .observed(let read):
+                    text += "\(name)\(PrometheusText.braces(labels)) \(PrometheusText.number(read()))\n"
                 case .histogram(let histogram): text += PrometheusText.histogram(name, labels, histogram)
                 }
             }

@@ -6,7 +6,8 @@ enum PrometheusText {
     static func labels(_ labels: [String: String]) -> String {
         labels.sorted { $0.key < $1.key }
             .map { name, value in
-                let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+                let escaped = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing(
+                    "\n", with: "\\n")
                 return "\(name)=\"\(escaped)\""
             }
             .joined(separator: ",")

@@ -4,7 +4,9 @@ import Foundation
 func parseDuration(_ text: String) -> Duration? {
     let units: [(suffix: String, milliseconds: Double)] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
     let unit = units.first { text.hasSuffix($0.suffix) } ?? ("", 1000)
-    guard let number = Double(text.dropLast(unit.suffix.count)), number.isFinite, number >= 0, number < 1e12 else { return nil }
+    guard let number = Double(text.dropLast(unit.suffix.count)), number.isFinite, number >= 0, number < 1e12 else {
+        return nil
+    }
     return .milliseconds(Int64(number * unit.milliseconds))
 }
 

@@ -1,8 +1,8 @@
 /// Reads settings and remembers every problem, so that all of them are told at once.
 ///
-/// A setting's key is dotted (`coordinator.url`); its environment variable is derived from it (`FLOTILLA_COORDINATOR_URL`). Aliases are
-/// well-known names without the prefix, such as `REDIS_URL`. A secret, a URL with a password included, may come from a file instead:
-/// `FLOTILLA_MEMBER_TOKEN_FILE`.
+/// A setting's key is dotted (`coordinator.url`); its environment variable is derived from it
+/// (`FLOTILLA_COORDINATOR_URL`). Aliases are well-known names without the prefix, such as `REDIS_URL`. A secret, a URL
+/// with a password included, may come from a file instead: `FLOTILLA_MEMBER_TOKEN_FILE`.
 package final class SettingsReader {
     private let source: SettingsSource
     package private(set) var declarations: [SettingDeclaration] = []
@@ -15,7 +15,8 @@ package final class SettingsReader {
         guard self.problems.isEmpty else { throw ConfigurationError(problems: self.problems) }
     }
 
-    /// Environment variables with Flotilla's prefix that no setting read so far has, with the nearest name that one has.
+    /// Environment variables with Flotilla's prefix that no setting read so far has, with the nearest name that one
+    /// has.
     package func unknownVariables() -> [(variable: String, nearest: String?)] {
         let known = Set(self.declarations.flatMap { [$0.variable, $0.variable + "_FILE"] } + ["FLOTILLA_CONFIG"])
         return self.source.environment.keys
@@ -42,13 +43,16 @@ package final class SettingsReader {
 
     package func int(_ key: String, default value: Int, in range: ClosedRange<Int>, help: String) -> Int {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
-        return self.read(key, "number", default: value, shown: "\(value)", aliases: [], help: help, expected: expected) {
+        return self.read(key, "number", default: value, shown: "\(value)", aliases: [], help: help, expected: expected)
+        {
             Int($0).flatMap { range.contains($0) ? $0 : nil }
         }
     }
 
     package func bool(_ key: String, default value: Bool, help: String) -> Bool {
-        self.read(key, "true or false", default: value, shown: "\(value)", aliases: [], help: help, expected: "true or false") {
+        self.read(
+            key, "true or false", default: value, shown: "\(value)", aliases: [], help: help, expected: "true or false"
+        ) {
             switch $0.lowercased() {
             case "true", "1", "yes", "on": true
             case "false", "0", "no", "off": false
@@ -65,7 +69,9 @@ package final class SettingsReader {
         help: String
     ) -> Duration {
         let expected = "a duration from \(range.lowerBound) to \(range.upperBound), such as 500ms, 30s or 5m"
-        return self.read(key, "duration", default: value, shown: "\(value)", aliases: [], help: help, expected: expected) {
+        return self.read(
+            key, "duration", default: value, shown: "\(value)", aliases: [], help: help, expected: expected
+        ) {
             parseDuration($0).flatMap { range.contains($0) ? $0 : nil }
         }
     }
@@ -108,7 +114,8 @@ package final class SettingsReader {
         let before = self.problems.count
         let value = self.optionalSecret(key, aliases: aliases, help: help)
         if value == nil, self.problems.count == before {
-            self.reportProblem(key, given: nil, expected: "a secret, here or in the file that \(Self.variable(for: key))_FILE names")
+            self.reportProblem(
+                key, given: nil, expected: "a secret, here or in the file that \(Self.variable(for: key))_FILE names")
         }
         return value ?? Secret("")
     }
@@ -123,7 +130,8 @@ package final class SettingsReader {
         help: String,
         _ parse: (String) throws -> Value
     ) -> Value? {
-        let declaration = self.declare(key, secret ? "secret URL" : "text", shown: secret ? nil : text, aliases: aliases, help: help)
+        let declaration = self.declare(
+            key, secret ? "secret URL" : "text", shown: secret ? nil : text, aliases: aliases, help: help)
         let before = self.problems.count
         guard let given = (secret ? self.secretText(declaration) : self.value(for: declaration)) ?? text else {
             if self.problems.count == before { self.reportProblem(key, given: nil, expected: expected) }
@@ -148,7 +156,9 @@ package final class SettingsReader {
         "FLOTILLA_" + key.uppercased().map { $0 == "." || $0 == "-" ? "_" : String($0) }.joined()
     }
 
-    private func declare(_ key: String, _ type: String, shown: String?, aliases: [String], help: String) -> SettingDeclaration {
+    private func declare(
+        _ key: String, _ type: String, shown: String?, aliases: [String], help: String
+    ) -> SettingDeclaration {
         let declaration = SettingDeclaration(
             key: key, variable: Self.variable(for: key), aliases: aliases, type: type, defaultValue: shown, help: help)
         self.declarations.append(declaration)

@@ -1,7 +1,7 @@
 import Discord
 
-/// Use and answer of interactions, and the messages of webhooks: under `/webhooks/{id}/{token}` the id is a webhook's or, with an
-/// interaction's token, an application's.
+/// Use and answer of interactions, and the messages of webhooks: under `/webhooks/{id}/{token}` the id is a webhook's
+/// or, with an interaction's token, an application's.
 extension Routes {
     static let interactions: [Route] = [
         Route("POST", "/interactions", .limit(.init(requests: 10, window: .seconds(5)))) { request, service in
