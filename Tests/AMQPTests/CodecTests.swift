@@ -75,7 +75,7 @@ import Testing
         try encoder.writeContent(AMQPProperties(), publishTag: nil, body: body, channel: 1, into: &bytes)
 
         var decoder = AMQPFrameDecoder(maximumFrameSize: frameMax)
-        for piece in bytes.sealed { decoder.append(piece) }
+        for piece in bytes.sealed { decoder.append(piece.bytes) }
         decoder.append(bytes.current)
         var assembler = AMQPContentAssembler(maximumMessageSize: 1_000_000)
         try assembler.received(.getOk(deliveryTag: 1, redelivered: false, exchange: "", routingKey: ""))
@@ -94,7 +94,7 @@ import Testing
         var bytes = AMQPOutgoingBytes(allocator: ByteBufferAllocator())
         let large = ByteBuffer(repeating: 7, count: 40_000)
         for before in [0, 5] {
-            bytes.removeAll()
+            bytes.wrote(bytes.moveAll())
             bytes.current.writeRepeatingByte(1, count: before)
             let mark = bytes.mark
             bytes.current.writeRepeatingByte(2, count: 10)
@@ -107,6 +107,34 @@ import Testing
             #expect(bytes.sealed.isEmpty)
             #expect(Array(bytes.current.readableBytesView) == Array(repeating: 1, count: before))
         }
+    }
+
+    @Test func `What the socket has taken leaves in order, and its memory is used again`() {
+        var bytes = AMQPOutgoingBytes(allocator: ByteBufferAllocator())
+        let large = ByteBuffer(repeating: 7, count: 40_000)
+        func start(_ buffer: ByteBuffer) -> UnsafeRawPointer? { buffer.withUnsafeReadableBytes { $0.baseAddress } }
+        bytes.current.writeRepeatingByte(1, count: 10)
+        let first = start(bytes.current)
+        bytes.append(large: large)
+        bytes.current.writeRepeatingByte(2, count: 10)
+        #expect(bytes.moveAll() == 3)
+        #expect(bytes.underWay.map(\.bytes.readableBytes) == [10, 40_000, 10])
+        #expect(bytes.count == 0)
+        bytes.current.writeRepeatingByte(3, count: 5)
+        #expect(start(bytes.current) != first)
+        #expect(bytes.moveAll() == 1)
+        bytes.wrote(3)
+        #expect(bytes.underWay.map(\.bytes.readableBytes) == [5])
+        bytes.wrote(1)
+        #expect(bytes.underWay.isEmpty)
+        var used: Set<UnsafeRawPointer?> = []
+        for _ in 0..<4 {
+            bytes.current.writeInteger(UInt8(4))
+            used.insert(start(bytes.current))
+            _ = bytes.moveAll()
+        }
+        #expect(used.contains(first))
+        #expect(large == ByteBuffer(repeating: 7, count: 40_000))
     }
 
     @Test func `Tables nested too deep or cut short never reach the C decoder`() {

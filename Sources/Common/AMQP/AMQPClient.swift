@@ -137,7 +137,8 @@ package final class AMQPClient: Service {
         } catch {
             await connection.close(timeout: .seconds(1))
             let cause =
-                error as? AMQPError ?? AMQPError(.connectionClosed, "preparing the connection failed", underlying: error)
+                error as? AMQPError
+                ?? AMQPError(.connectionClosed, "preparing the connection failed", underlying: error)
             self.onFailedAttempt(cause)
             return self.lost(cause)
         }

@@ -32,6 +32,30 @@ struct AMQPFrameEncoder {
         }
     }
 
+    /// Publishes, in order. On an error some may have been written.
+    ///
+    /// - Parameter firstTag: nil without confirms.
+    func write(
+        _ messages: [AMQPMessage],
+        firstTag: UInt64?,
+        channel: UInt16,
+        method: inout AMQPPublishMethod,
+        into bytes: inout AMQPOutgoingBytes
+    ) throws(AMQPError) {
+        var tag = firstTag
+        for index in messages.indices {
+            try method.write(messages[index], channel: channel, encoder: self, into: &bytes.current)
+            try self.writeContent(
+                messages[index].properties,
+                publishTag: messages[index].mandatory ? tag : nil,
+                body: messages[index].body,
+                channel: channel,
+                into: &bytes
+            )
+            if let current = tag { tag = current + 1 }
+        }
+    }
+
     /// Content header and body frames of one message; `publishTag` goes into its headers.
     func writeContent(
         _ properties: AMQPProperties,

@@ -1,3 +1,4 @@
+import DequeModule
 import NIOCore
 
 /// Encoded bytes on their way to the socket. Small pieces are gathered in one buffer; large bodies stay where they are.
@@ -8,13 +9,27 @@ struct AMQPOutgoingBytes {
         fileprivate let writerIndex: Int
     }
 
-    private static let sealAt = 128 * 1_024
+    struct Piece {
+        var bytes: ByteBuffer
+        /// A large body is somebody else's as well.
+        let isOurs: Bool
+    }
+
     /// A body of at least this many bytes is not copied.
     static let largeBody = 16 * 1_024
+    /// Of a buffer once more than a little is written at a time.
+    private static let fullCapacity = 128 * 1_024
+    /// What follows, with its headers, still fits in most cases.
+    private static let sealAt = fullCapacity - largeBody
+    private static let spareLimit = 4
 
-    private(set) var sealed: [ByteBuffer] = []
+    private(set) var sealed: [Piece] = []
     private var sealedBytes = 0
     var current: ByteBuffer
+    /// Handed to the socket's queue. Nobody else may hold them once they are written, or they can't be used again.
+    private(set) var underWay: Deque<Piece> = []
+    /// Written and empty again: fresh memory costs more than the writing itself.
+    private var spare: [ByteBuffer] = []
 
     init(allocator: ByteBufferAllocator) { self.current = allocator.buffer(capacity: 4_096) }
 
@@ -22,7 +37,7 @@ struct AMQPOutgoingBytes {
 
     mutating func append(large body: ByteBuffer) {
         self.seal()
-        self.sealed.append(body)
+        self.sealed.append(Piece(bytes: body, isOurs: false))
         self.sealedBytes += body.readableBytes
     }
 
@@ -33,8 +48,9 @@ struct AMQPOutgoingBytes {
     private mutating func seal() {
         guard self.current.readableBytes > 0 else { return }
         self.sealedBytes += self.current.readableBytes
-        self.sealed.append(self.current)
-        self.current = ByteBufferAllocator().buffer(capacity: 4_096)
+        self.sealed.append(Piece(bytes: self.current, isOurs: true))
+        let capacity = self.current.readableBytes >= Self.sealAt ? Self.fullCapacity : 4_096
+        self.current = self.spare.popLast() ?? ByteBufferAllocator().buffer(capacity: capacity)
     }
 
     var mark: Mark {
@@ -45,16 +61,34 @@ struct AMQPOutgoingBytes {
     mutating func rollBack(to mark: Mark) {
         if self.sealed.count > mark.sealedCount {
             // With nothing in `current` at the mark, the first piece since then is not its successor.
-            self.current = mark.writerIndex > 0 ? self.sealed[mark.sealedCount] : ByteBuffer()
+            self.current = mark.writerIndex > 0 ? self.sealed[mark.sealedCount].bytes : ByteBuffer()
             self.sealed.removeSubrange(mark.sealedCount...)
             self.sealedBytes = mark.sealedBytes
         }
         self.current.moveWriterIndex(to: mark.writerIndex)
     }
 
-    mutating func removeAll() {
+    /// Moves everything behind what is under way.
+    ///
+    /// - Returns: how many buffers these are.
+    mutating func moveAll() -> Int {
+        self.seal()
+        let count = self.sealed.count
+        self.underWay.append(contentsOf: self.sealed)
         self.sealed.removeAll(keepingCapacity: true)
         self.sealedBytes = 0
-        self.current.clear()
+        return count
+    }
+
+    /// The socket has taken so many of the buffers under way.
+    mutating func wrote(_ count: Int) {
+        for _ in 0..<count {
+            guard var piece = self.underWay.popFirst() else { return }
+            guard piece.isOurs, self.spare.count < Self.spareLimit, piece.bytes.capacity <= Self.fullCapacity else {
+                continue
+            }
+            piece.bytes.clear()
+            self.spare.append(piece.bytes)
+        }
     }
 }

@@ -245,18 +245,8 @@ final class AMQPConnectionHandler: ChannelInboundHandler {
         }
         let mark = self.outgoing.mark
         do {
-            var tag = firstTag
-            for message in messages {
-                try method.write(message, channel: channel, encoder: self.encoder, into: &self.outgoing.current)
-                try self.encoder.writeContent(
-                    message.properties,
-                    publishTag: message.mandatory ? tag : nil,
-                    body: message.body,
-                    channel: channel,
-                    into: &self.outgoing
-                )
-                if let current = tag { tag = current + 1 }
-            }
+            try self.encoder.write(
+                messages, firstTag: firstTag, channel: channel, method: &method, into: &self.outgoing)
         } catch {
             self.outgoing.rollBack(to: mark)
             throw error
@@ -277,15 +267,19 @@ final class AMQPConnectionHandler: ChannelInboundHandler {
         let count = self.outgoing.count
         guard count > 0, let context = self.context, !self.isFinished else { return }
         self.inFlight += count
-        for piece in self.outgoing.sealed { context.write(self.wrapOutboundOut(piece), promise: nil) }
+        let pieces = self.outgoing.moveAll()
         let written = self.eventLoop.makePromise(of: Void.self)
-        context.writeAndFlush(self.wrapOutboundOut(self.outgoing.current), promise: written)
-        self.outgoing.removeAll()
-        self.heartbeat?.wrote(at: .now())
         written.futureResult.assumeIsolated().whenComplete { _ in
+            self.outgoing.wrote(pieces)
             self.inFlight -= count
             self.updateWritability()
         }
+        for piece in self.outgoing.underWay.suffix(pieces).dropLast() {
+            context.write(self.wrapOutboundOut(piece.bytes), promise: nil)
+        }
+        if let last = self.outgoing.underWay.last { context.write(self.wrapOutboundOut(last.bytes), promise: written) }
+        context.flush()
+        self.heartbeat?.wrote(at: .now())
     }
 
     private func updateWritability() {
