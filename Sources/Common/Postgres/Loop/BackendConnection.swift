@@ -3,8 +3,8 @@ import DequeModule
 
 /// One connection in pipeline mode, with what is under way on it. Only the loop's thread has it.
 ///
-/// Each statement ends with a sync of its own, so it is a transaction of its own: the failure of one does not touch those
-/// around it in the pipeline.
+/// Each statement ends with a sync of its own, so it is a transaction of its own: the failure of one does not touch
+/// those around it in the pipeline.
 final class BackendConnection {
     typealias Instant = ContinuousClock.Instant
 
@@ -17,8 +17,8 @@ final class BackendConnection {
         case lost(PostgresError)
     }
 
-    /// What one sync ends.
-    private struct Exchange {
+    /// What one sync ends. A class, since it is looked at many times and copying it would count all that it holds.
+    private final class Exchange {
         enum Purpose {
             case statement(ActiveStatement, PreparedUse?)
             case deallocate(name: String)
@@ -40,6 +40,11 @@ final class BackendConnection {
         var isCancelRequested = false
         /// Parse itself failed, so the server does not have the statement.
         var didPrepareFail = false
+
+        init(purpose: Purpose, isPreparing: Bool) {
+            self.purpose = purpose
+            self.isPreparing = isPreparing
+        }
     }
 
     private enum Phase { case resolving, connecting, open, broken }
@@ -144,6 +149,10 @@ final class BackendConnection {
 
     // Sending.
 
+    /// Whether `send` has something to do.
+    var hasUnsent: Bool { !self.backlog.isEmpty }
+
+    /// Takes the statement; the next `send` sends it.
     func submit(_ active: ActiveStatement, now: Instant) -> [Event] {
         guard self.phase == .open else {
             active.answer(.failure(PostgresError(.connectionLost, "the connection is broken")))
@@ -158,8 +167,10 @@ final class BackendConnection {
         active.deadline = deadline
         self.hurry(deadline)
         self.backlog.append(active)
-        return self.sendBacklog()
+        return []
     }
+
+    func send() -> [Event] { self.phase == .open ? self.sendBacklog() : [] }
 
     /// A round trip that shows that the server is there.
     func check(now: Instant) -> [Event] {
@@ -181,6 +192,9 @@ final class BackendConnection {
 
     private func sendBacklog() -> [Event] {
         guard let handle else { return [] }
+        // libpq writes to the socket with each sync; the packets of several are held back and leave as one.
+        let isCorked = self.backlog.count > 1 && handle.cork(true)
+        defer { if isCorked { _ = handle.cork(false) } }
         while self.script == nil, let active = self.backlog.first {
             if active.statement.form == .script {
                 guard self.exchanges.isEmpty else { break }
@@ -261,25 +275,26 @@ final class BackendConnection {
 
     /// - Returns: whether to go on; at the end of what libpq has, it says "no more" for ever.
     private func readAnswer(_ handle: LibpqHandle, into events: inout [Event]) -> Bool {
+        let exchange = self.exchanges[0]
         var known: PostgresColumns?
-        if case .statement(_, let use) = self.exchanges[0].purpose { known = use?.columns }
+        if case .statement(_, let use) = exchange.purpose { known = use?.columns }
         var answer = handle.nextAnswer(columns: known)
         if answer == nil {
             // The end of the answers to one command: Parse, or the statement.
-            self.exchanges[0].isPreparing = false
+            exchange.isPreparing = false
             if handle.isBusy { return true }
             answer = handle.nextAnswer(columns: known)
         }
         switch answer {
         case nil: return false
-        case .result(let result): if !self.exchanges[0].isPreparing { self.exchanges[0].result = result }
+        case .result(let result): if !exchange.isPreparing { exchange.result = result }
         case .failed(let error):
-            if self.exchanges[0].failure == nil { self.exchanges[0].failure = error }
-            if self.exchanges[0].isPreparing { self.exchanges[0].didPrepareFail = true }
+            if exchange.failure == nil { exchange.failure = error }
+            if exchange.isPreparing { exchange.didPrepareFail = true }
         case .skipped: break
         case .unsupported: events += self.lose(PostgresError(.server, "COPY is not supported"))
         case .sync:
-            let exchange = self.exchanges.removeFirst()
+            self.exchanges.removeFirst()
             self.end(exchange, handle, into: &events)
             self.cancelFirstIfAbandoned()
             if !self.backlog.isEmpty { events += self.sendBacklog() }
@@ -331,7 +346,8 @@ final class BackendConnection {
         self.lease == nil || (self.exchanges.isEmpty && self.script == nil && handle.isIdle)
     }
 
-    /// - Returns: whether preparing it anew may help: 26000 (the server does not have it) or 0A000 (its columns changed).
+    /// - Returns: whether preparing it anew may help: 26000 (the server does not have it) or 0A000 (its columns
+    ///   changed).
     private func forgetIfStale(
         _ use: Exchange.PreparedUse?,
         _ failure: PostgresError,
@@ -368,11 +384,7 @@ final class BackendConnection {
         guard let handle, let first = self.script ?? self.exchanges.first, !first.isCancelRequested,
             case .statement(let active, _) = first.purpose, active.isAnswered
         else { return }
-        if self.script != nil {
-            self.script?.isCancelRequested = true
-        } else {
-            self.exchanges[0].isCancelRequested = true
-        }
+        first.isCancelRequested = true
         guard self.requestCancel(handle) else { return }
         self.cancelsRequested += 1
         self.cancelsPending += 1
@@ -424,7 +436,8 @@ final class BackendConnection {
         }
         if let drainDeadline {
             guard drainDeadline > now else {
-                let error = PostgresError(.connectionLost, "a cancelled statement did not end, so the connection was closed")
+                let error = PostgresError(
+                    .connectionLost, "a cancelled statement did not end, so the connection was closed")
                 return events + self.lose(error)
             }
             self.hurry(drainDeadline)
@@ -437,7 +450,8 @@ final class BackendConnection {
         guard self.phase != .broken else { return [] }
         let broken = PostgresError(.connectionLost, self.handle?.errorMessage ?? "the connection broke")
         let said = (self.script ?? self.exchanges.first)?.failure
-        let reason = error ?? said ?? (broken.message.isEmpty ? PostgresError(.connectionLost, "the connection broke") : broken)
+        let reason =
+            error ?? said ?? (broken.message.isEmpty ? PostgresError(.connectionLost, "the connection broke") : broken)
         var events: [Event] = []
         for active in self.underWay + Array(self.backlog) {
             active.answer(.failure(reason))

@@ -100,6 +100,13 @@ final class LibpqHandle {
     /// Ends an implicit transaction, and writes to the socket what it takes.
     func sendSync() -> Bool { PQpipelineSync(self.connection) == 1 }
 
+    /// Whether the system holds small packets back. Only TCP can; elsewhere this is `false` and does nothing.
+    func cork(_ isCorked: Bool) -> Bool {
+        var value: Int32 = isCorked ? 1 : 0
+        return setsockopt(
+            self.socket, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size)) == 0
+    }
+
     /// Leaves pipeline mode, which must be empty, and sends several statements at once.
     func sendScript(_ script: String) -> Bool {
         PQexitPipelineMode(self.connection) == 1 && PQsendQuery(self.connection, script) == 1
@@ -123,13 +130,16 @@ final class LibpqHandle {
                         for index in 0..<count {
                             let range = parameters.range(of: index)
                             values.initializeElement(
-                                at: index, to: parameters.nulls[index] ? nil : range.isEmpty ? nothing : base + range.lowerBound
+                                at: index,
+                                to: parameters.nulls[index] ? nil : range.isEmpty ? nothing : base + range.lowerBound
                             )
                             numbers.initializeElement(at: index, to: Int32(range.count))
                             numbers.initializeElement(at: count + index, to: 1)
                         }
                         let lengths = UnsafePointer(numbers.baseAddress)
-                        return body(Int32(count), values.baseAddress.map { UnsafePointer($0) }, lengths, lengths.map { $0 + count })
+                        return body(
+                            Int32(count), values.baseAddress.map { UnsafePointer($0) }, lengths,
+                            lengths.map { $0 + count })
                     }
                 }
             }
@@ -186,7 +196,8 @@ final class LibpqHandle {
                 let row = Int32(index / columnCount)
                 let column = Int32(index % columnCount)
                 guard let value = PQgetvalue(result, row, column) else { continue }
-                target[cell.offset..<cell.offset + cell.length].copyBytes(from: UnsafeRawBufferPointer(start: value, count: cell.length))
+                target[cell.offset..<cell.offset + cell.length].copyBytes(
+                    from: UnsafeRawBufferPointer(start: value, count: cell.length))
             }
             count = size
         }

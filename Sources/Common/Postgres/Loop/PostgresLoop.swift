@@ -2,8 +2,8 @@ import CPostgres
 import Foundation
 import Logging
 
-/// The thread that owns every connection of one pool. It waits in poll(2) on their sockets and on an eventfd that the mailbox
-/// writes to; nothing that it calls blocks.
+/// The thread that owns every connection of one pool. It waits in poll(2) on their sockets and on an eventfd that the
+/// mailbox writes to; nothing that it calls blocks.
 final class PostgresLoop {
     private typealias Instant = ContinuousClock.Instant
 
@@ -17,11 +17,15 @@ final class PostgresLoop {
     private var statements: [RequestID: ActiveStatement] = [:]
     private var leaseRequests: [RequestID: PostgresMailbox.LeaseRequest] = [:]
     private var leases: [PostgresLease: ConnectionID] = [:]
+    /// Have statements that this turn gave them.
+    private var unsent: [BackendConnection] = []
     private var closers: [CheckedContinuation<Void, Never>] = []
     private var lastConnectFailure: PostgresError?
     private var isStopped = false
     /// Read once in each turn.
     private var now = Instant.now
+    /// When there is something to do although nothing happens; found once in each turn.
+    private var nextDeadline: Instant?
 
     private init(configuration: PostgresConfiguration, mailbox: PostgresMailbox, logger: Logger) {
         self.configuration = configuration
@@ -56,7 +60,8 @@ final class PostgresLoop {
             }
             self.mailbox.take(into: &commands)
             for command in commands { self.perform(command) }
-            self.passTime()
+            if let nextDeadline = self.nextDeadline, nextDeadline <= self.now { self.passTime() }
+            self.sendAll()
             self.answers.give()
         }
         self.mailbox.close()
@@ -72,27 +77,33 @@ final class PostgresLoop {
             descriptors.append(interest)
             polled.append(connection)
         }
+        self.nextDeadline = self.earliestDeadline()
         let mayWait = self.mailbox.goToSleep()
         poll(&descriptors, nfds_t(descriptors.count), mayWait ? self.millisecondsToWait() : 0)
         if mayWait { self.mailbox.wokeUp() }
         if descriptors[0].revents != 0 { self.mailbox.wakeUp.reset() }
     }
 
-    /// -1 is for ever.
-    private func millisecondsToWait() -> Int32 {
+    private func earliestDeadline() -> Instant? {
         var next = self.machine.nextEvent
         for connection in self.connections.values {
             if let deadline = connection.nextDeadline, next.map({ deadline < $0 }) ?? true { next = deadline }
         }
-        guard let next else { return -1 }
-        let (seconds, attoseconds) = (next - .now).components
+        return next
+    }
+
+    /// -1 is for ever.
+    private func millisecondsToWait() -> Int32 {
+        guard let nextDeadline else { return -1 }
+        let (seconds, attoseconds) = (nextDeadline - .now).components
         if seconds >= 60 { return 60_000 }
         // Rounded up, so that the deadline has passed on waking.
         return Int32(max(0, seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1))
     }
 
     private func passTime() {
-        for connection in Array(self.connections.values) where connection.nextDeadline.map({ $0 <= self.now }) ?? false {
+        for connection in Array(self.connections.values) where connection.nextDeadline.map({ $0 <= self.now }) ?? false
+        {
             self.handle(connection.timePassed(now: self.now), of: connection)
         }
         if let next = self.machine.nextEvent, next <= self.now { self.apply(self.machine.timePassed(now: self.now)) }
@@ -125,7 +136,22 @@ final class PostgresLoop {
             return active.answer(.failure(PostgresError(.connectionLost, "the connection broke earlier in its scope")))
         }
         self.statements[id] = active
+        self.give(active, to: connection)
+    }
+
+    /// It is sent at the end of the turn, together with what else the turn has for the connection.
+    private func give(_ active: ActiveStatement, to connection: BackendConnection) {
+        if !connection.hasUnsent { self.unsent.append(connection) }
         self.handle(connection.submit(active, now: self.now), of: connection)
+    }
+
+    private func sendAll() {
+        // A connection that breaks may hand its waiting statements to others.
+        while !self.unsent.isEmpty {
+            let connections = self.unsent
+            self.unsent.removeAll(keepingCapacity: true)
+            for connection in connections { self.handle(connection.send(), of: connection) }
+        }
     }
 
     private func cancel(_ id: RequestID) {
@@ -170,7 +196,7 @@ final class PostgresLoop {
             // It broke in this very turn; nothing was sent.
             return self.apply(self.machine.statementSubmitted(id, now: self.now))
         }
-        self.handle(connection.submit(active, now: self.now), of: connection)
+        self.give(active, to: connection)
     }
 
     private func lend(_ connectionID: ConnectionID, to id: RequestID) {

@@ -5,7 +5,8 @@ import Synchronization
 final class PostgresMailbox: Sendable {
     typealias Answer = Result<PostgresResult, PostgresError>
 
-    struct Statement: Sendable {
+    /// A class, since it is handed on often.
+    final class Statement: Sendable {
         enum Form: Sendable { case prepared, unprepared, script }
 
         let id: RequestID
@@ -15,6 +16,19 @@ final class PostgresMailbox: Sendable {
         let lease: PostgresLease?
         let timeout: Duration
         let continuation: CheckedContinuation<Answer, Never>
+
+        init(
+            id: RequestID, text: String, parameters: PostgresParameters, form: Form, lease: PostgresLease?,
+            timeout: Duration, continuation: CheckedContinuation<Answer, Never>
+        ) {
+            self.id = id
+            self.text = text
+            self.parameters = parameters
+            self.form = form
+            self.lease = lease
+            self.timeout = timeout
+            self.continuation = continuation
+        }
     }
 
     struct LeaseRequest: Sendable {
