@@ -1,6 +1,7 @@
 import Foundation
 
-/// One metric of one scenario: the medians of our rounds and of the limit's, and how they compare.
+/// One metric of one scenario: the medians of our rounds and of the limit's, and the median of the rounds' ratios. The
+/// two sides of one round met the same machine, whatever else it did; those of different rounds may not have.
 struct Measurement {
     /// What the ratio of ours to the limit should be.
     enum Goal {
@@ -21,7 +22,8 @@ struct Measurement {
     let limit: [Double]
     let goal: Goal
 
-    private var ratio: Double { Self.median(self.ours) / Self.median(self.limit) }
+    private var ratios: [Double] { zip(self.ours, self.limit).map { $0 / $1 } }
+    private var ratio: Double { Self.median(self.ratios) }
 
     /// Prints the line, and the spread for people.
     func report() {
@@ -33,8 +35,8 @@ struct Measurement {
             to: .standardOutput)
         let verdict = self.goal.isMet(by: self.ratio) ? "met" : "MISSED"
         Self.write(
-            "\(self.scenario) \(self.metric): \(Self.spread(self.ours)), limit \(Self.spread(self.limit)); "
-                + "goal \(self.goal) \(verdict)",
+            "\(self.scenario) \(self.metric): \(Self.spread(self.ours)), limit \(Self.spread(self.limit)), "
+                + "ratio \(Self.spread(self.ratios)); goal \(self.goal) \(verdict)",
             to: .standardError)
     }
 

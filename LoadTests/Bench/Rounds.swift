@@ -4,17 +4,18 @@ struct Rounds {
     /// Of one round of one side.
     let length: Duration
 
-    /// Runs both sides in turn, so that what else the machine does meets both, after one short round of each that does
-    /// not count.
+    /// Runs both sides in turn, so that what else the machine does meets both, each of them first in every other round,
+    /// after one short round of each that does not count.
     func compare<Sample>(
         ours: (Duration) async throws -> Sample, limit: (Duration) async throws -> Sample
     ) async throws -> (ours: [Sample], limit: [Sample]) {
         _ = try await limit(self.length / 4)
         _ = try await ours(self.length / 4)
         var samples: (ours: [Sample], limit: [Sample]) = ([], [])
-        for _ in 0..<self.count {
-            samples.limit.append(try await limit(self.length))
+        for round in 0..<self.count {
+            if round.isMultiple(of: 2) { samples.limit.append(try await limit(self.length)) }
             samples.ours.append(try await ours(self.length))
+            if !round.isMultiple(of: 2) { samples.limit.append(try await limit(self.length)) }
         }
         return samples
     }
