@@ -21,7 +21,7 @@ package struct ShardSettings: Sendable {
             "coordinator.url", example: "http://coordinator:7400", help: "The coordinator's HTTP API.")
         self.memberToken = reader.requiredSecret("member.token", help: "Shown to the coordinator.")
         let id = reader.string(
-            "member.id", default: "shard-\(processID)",
+            "member.id", default: MemberRegistration.defaultID("shard", processID: processID),
             help: "Name of this process, the same after a restart: 1 to 64 of a-z A-Z 0-9 . _ -")
         if !MemberRegistration.isValid(id: id) {
             reader.reportProblem("member.id", given: id, expected: "1 to 64 of a-z A-Z 0-9 . _ -")

@@ -31,9 +31,9 @@ struct GrantPlanTests {
     func `What is not granted is handed over, then forgotten`(status: SlotStatus) {
         let actions = GrantPlan.actions(desired: [], told: [Self.told(0, status)])
         switch status {
-        case .released, .failed: #expect(actions == [.forget(Self.slot(0))])
+        case .released: #expect(actions == [.forget(Self.slot(0))])
         case .handingOver: #expect(actions == [])
-        case .starting, .waitingForPermit, .connecting, .identifying, .resuming, .ready:
+        case .starting, .waitingForPermit, .connecting, .identifying, .resuming, .ready, .failed:
             #expect(actions == [.release(Self.slot(0))])
         }
     }

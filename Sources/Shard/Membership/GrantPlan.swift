@@ -23,7 +23,7 @@ enum GrantPlan {
                 // late.
                 guard grant.epoch > observed.epoch else { continue }
                 actions.append(isOver ? .start(grant) : .release(grant.slot))
-            } else if isOver {
+            } else if observed.status == .released {
                 actions.append(.forget(observed.slot))
             } else if observed.status != .handingOver {
                 actions.append(.release(observed.slot))

@@ -118,6 +118,8 @@ final class ShardMember: Service {
             do {
                 let desired = try await self.coordinator.renew(renewal, member: self.registration.id)
                 self.health.setReady("coordinator")
+                // A leader of the past may still answer; its versions are below those of the present one.
+                guard desired.version >= applied else { continue }
                 let changed = await self.apply(desired, told: told, life: life)
                 let isNew = desired.version != applied
                 applied = desired.version
@@ -200,11 +202,28 @@ final class ShardMember: Service {
 
     // MARK: Leaving
 
+    private func keepLeaseWhileLeaving(_ life: MemberRegistered) async {
+        while !Task.isCancelled {
+            let renewal = LeaseRenewal(
+                incarnation: life.incarnation, appliedVersion: 0, waitMilliseconds: 0, slots: await self.observe(),
+                draining: true)
+            // Without an answer the lease ends in its time, and what was not told is replayed.
+            _ = try? await self.coordinator.renew(renewal, member: self.registration.id)
+            // Cancelled: the loop's condition ends it.
+            try? await Task.sleep(for: .milliseconds(max(100, life.renewMilliseconds)))
+        }
+    }
+
     /// Hands everything over, tells the final sessions, and ends the lease.
     private func leave() async {
         guard let life = self.life.withLock({ $0 }) else { return }
+        // A flush may outlast the lease.
         await withTaskGroup(of: Void.self) { group in
-            for loop in self.loops { group.addTask { await loop.releaseAll() } }
+            group.addTask { await self.keepLeaseWhileLeaving(life) }
+            await withTaskGroup(of: Void.self) { releases in
+                for loop in self.loops { releases.addTask { await loop.releaseAll() } }
+            }
+            group.cancelAll()
         }
         let told = await self.observe()
         let final = LeaseRenewal(

@@ -33,6 +33,9 @@ struct EventPipeline: Sendable {
         self.assembler = BatchAssembler(lanes: partition.count, limits: limits)
     }
 
+    /// Events between the watermark and the last one received.
+    var unsettledEvents: Int { self.tracker.unsettledCount }
+
     /// What heartbeats, RESUME and the coordinator are told; `nil` without a session.
     var watermark: Int64? { self.track == nil ? nil : self.tracker.value }
     var isDrained: Bool { self.assembler.isEmpty }

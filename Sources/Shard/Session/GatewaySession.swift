@@ -142,6 +142,12 @@ struct GatewaySession: Sendable {
     /// Any message came in: a sign of life. Cheap enough for every event.
     mutating func receivedMessage() { self.frames &+= 1 }
 
+    /// An event that was not known before. While resuming it shows that the session lives, however long its replay
+    /// takes.
+    mutating func receivedEvent() {
+        if case .resuming = self.state { self.unansweredResumes = 0 }
+    }
+
     /// Whether a dispatch is expected now; before READY only that one is.
     func accepts(isReady: Bool) -> Bool {
         switch self.state {

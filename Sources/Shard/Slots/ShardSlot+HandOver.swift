@@ -19,7 +19,9 @@ extension ShardSlot {
     }
 
     func resumeReading() {
-        guard !self.isReading, self.handOver == nil else { return }
+        guard !self.isReading, self.handOver == nil,
+            self.pipeline.unsettledEvents <= self.settings.mostUnsettled / 2
+        else { return }
         self.isReading = true
         self.connection?.setReading(true)
         self.perform(self.session.readingResumed(now: .now))
@@ -91,7 +93,8 @@ extension ShardSlot {
     func observe(now: Instant) -> ObservedSlot {
         let rates = self.meter.rates(now: now)
         var status = self.session.status
-        if let handOver, status != .failed { status = handOver.isDone ? .released : .handingOver }
+        // A slot that failed is let go of like any other, else nobody would ever hear that it is free.
+        if let handOver { status = handOver.isDone ? .released : .handingOver }
         return ObservedSlot(
             slot: self.grant.slot,
             epoch: self.grant.epoch,

@@ -104,9 +104,12 @@ extension ShardSlot {
         switch self.pipeline.accept(slice, of: bytes, milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) {
         case .buffered:
             self.metrics.events.increment()
+            self.session.receivedEvent()
             self.publisher.changeBufferedBytes(by: self.pipeline.assembler.bufferedBytes - before)
             self.publisher.hasWork(self)
-            if !self.publisher.hasRoom { self.pauseReading() }
+            if !self.publisher.hasRoom || self.pipeline.unsettledEvents >= self.settings.mostUnsettled {
+                self.pauseReading()
+            }
         case .filtered:
             self.metrics.events.increment()
             self.metrics.filtered.increment()

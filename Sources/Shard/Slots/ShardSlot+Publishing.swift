@@ -21,6 +21,7 @@ extension ShardSlot: BatchSource {
         }
         self.publisher.changeBufferedBytes(by: self.pipeline.assembler.bufferedBytes - before)
         if self.handOver != nil, self.pipeline.isDrained { self.closeForHandOver() }
+        if !self.isReading, self.publisher.hasRoom { self.resumeReading() }
     }
 
     func nextRetry(now: Instant) -> Instant? { self.pipeline.assembler.nextRetry(now: now) }
