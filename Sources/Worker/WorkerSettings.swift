@@ -17,7 +17,8 @@ package struct WorkerSettings: Sendable {
 
     package init(_ reader: SettingsReader, processID: Int32, version: String) {
         let id = reader.string(
-            "member.id", default: "worker-\(processID)", help: "Name of this worker; the same after a restart.")
+            "member.id", default: MemberRegistration.defaultID("worker", processID: processID),
+            help: "Name of this worker; the same after a restart.")
         if !MemberRegistration.isValid(id: id) {
             reader.reportProblem(
                 "member.id", given: id, expected: "1 to 64 letters, digits, dots, underscores or hyphens")

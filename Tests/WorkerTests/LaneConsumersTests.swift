@@ -13,7 +13,7 @@ struct LaneConsumersTests {
             queue: "lane.\(lane)", configuration: AMQPConfiguration(host: "127.0.0.1", user: "u", password: "p"),
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(), prefetch: 1, order: .strict,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        ) { _, _ in }
+        ) { _, _ in true }
     }
 
     @Test func `What runs follows what is granted`() {

@@ -18,7 +18,9 @@ struct DeliveryHandler: Sendable {
     let metrics: WorkerMetrics
     let logger: Logger
 
-    func handle(_ delivery: AMQPDelivery, _ channel: AMQPChannel) async {
+    /// - Returns: false when the delivery could be neither done nor parked: it has to come again, before those behind
+    ///   it.
+    func handle(_ delivery: AMQPDelivery, _ channel: AMQPChannel) async -> Bool {
         let events: [WorkerEvent]
         do {
             events = try WorkerEvent.events(in: delivery.body)
@@ -27,7 +29,8 @@ struct DeliveryHandler: Sendable {
                 "a message can't be read: parked",
                 metadata: ["broker.routing_key": "\(delivery.routingKey)", "error": "\(error)"])
             self.metrics.parked.increment()
-            return channel.reject(delivery.deliveryTag, requeue: false)
+            channel.reject(delivery.deliveryTag, requeue: false)
+            return true
         }
         for event in events {
             do {
@@ -36,12 +39,13 @@ struct DeliveryHandler: Sendable {
                 self.metrics.delay.record(
                     .milliseconds(max(0, Int64(Date().timeIntervalSince1970 * 1000) - event.receivedAt)))
             } catch is CancellationError {
-                return
+                return false
             } catch {
-                guard await self.park(event, of: delivery, reason: "\(error)", on: channel) else { return }
+                guard await self.park(event, of: delivery, reason: "\(error)", on: channel) else { return false }
             }
         }
         channel.ack(delivery.deliveryTag)
+        return true
     }
 
     private func handle(_ event: WorkerEvent) async throws {
@@ -83,7 +87,6 @@ struct DeliveryHandler: Sendable {
                 "an event was parked", metadata: ["event.name": "\(event.name.rawValue)", "reason": "\(reason)"])
             return true
         } catch {
-            // The queue's reader is gone or goes: what is not acked comes again.
             self.logger.error(
                 "an event can't be parked", metadata: ["event.name": "\(event.name.rawValue)", "error": "\(error)"])
             return false

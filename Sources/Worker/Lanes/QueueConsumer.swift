@@ -28,12 +28,18 @@ final class QueueConsumer: Sendable {
     private let prefetch: UInt16
     private let order: Order
     private let onState: @Sendable (_ failure: String?) -> Void
-    private let handle: @Sendable (AMQPDelivery, AMQPChannel) async -> Void
+    private let handle: @Sendable (AMQPDelivery, AMQPChannel) async -> Bool
     private let logger: Logger
     private let isStopped = Mutex(false)
     private let current = Mutex<AsyncStream<Input>.Continuation?>(nil)
 
-    /// - Parameter onState: told whenever the queue is being read (nil), and why when it no longer is.
+    private struct NotHandled: Error, CustomStringConvertible {
+        let description = "a delivery could be neither handled nor parked"
+    }
+
+    /// - Parameters:
+    ///   - handle: false has the delivery come again.
+    ///   - onState: told whenever the queue is being read (nil), and why when it no longer is.
     init(
         queue: String,
         configuration: AMQPConfiguration,
@@ -42,7 +48,7 @@ final class QueueConsumer: Sendable {
         order: Order,
         logger: Logger,
         onState: @escaping @Sendable (_ failure: String?) -> Void = { _ in },
-        handle: @escaping @Sendable (AMQPDelivery, AMQPChannel) async -> Void
+        handle: @escaping @Sendable (AMQPDelivery, AMQPChannel) async -> Bool
     ) {
         self.queue = queue
         self.configuration = configuration
@@ -99,14 +105,14 @@ final class QueueConsumer: Sendable {
             onDelivery: { continuation.yield(.delivery($0)) })
         self.onState(nil)
         switch self.order {
-        case .strict: await self.takeInOrder(inputs, channel)
+        case .strict: try await self.takeInOrder(inputs, channel)
         case .none: await self.takeAtOnce(inputs, channel)
         }
         // Acks have no answer; the answer to this tells that the broker has taken them.
         if channel.isOpen { try await channel.setPrefetch(self.prefetch) }
     }
 
-    private func takeInOrder(_ inputs: AsyncStream<Input>, _ channel: AMQPChannel) async {
+    private func takeInOrder(_ inputs: AsyncStream<Input>, _ channel: AMQPChannel) async throws(NotHandled) {
         for await input in inputs {
             // A stop comes behind what was prefetched, and goes before it.
             if self.isStopped.withLock({ $0 }) { return }
@@ -114,7 +120,8 @@ final class QueueConsumer: Sendable {
             case .delivery(let delivery):
                 // What was prefetched over a connection that is gone comes again over the next.
                 guard channel.isOpen else { continue }
-                await self.handle(delivery, channel)
+                // The connection is cut, and all that is not acked comes again in the queue's order.
+                guard await self.handle(delivery, channel) else { throw NotHandled() }
             case .stopped: return
             case .lost(let reason): return self.reportLoss(reason)
             }
@@ -125,7 +132,11 @@ final class QueueConsumer: Sendable {
         await withDiscardingTaskGroup { group in
             for await input in inputs {
                 switch input {
-                case .delivery(let delivery): group.addTask { await self.handle(delivery, channel) }
+                case .delivery(let delivery):
+                    group.addTask {
+                        // Nothing else waits for it: it goes back to its queue, and its time to live ends it.
+                        if await !self.handle(delivery, channel) { channel.nack(delivery.deliveryTag, requeue: true) }
+                    }
                 case .stopped: return
                 case .lost(let reason): return self.reportLoss(reason)
                 }

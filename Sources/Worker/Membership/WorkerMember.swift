@@ -75,6 +75,8 @@ struct WorkerMember: Service {
                 waitMilliseconds: registered.renewMilliseconds, lanes: lanes.running)
             do throws(CoordinatorClient.Failure) {
                 let desired = try await self.coordinator.renew(renewal, member: self.registration.id)
+                // A leader of the past may still answer; its versions are below those of the present one.
+                guard desired.version >= state.appliedVersion else { continue }
                 lanes.apply(desired.lanes)
                 state.applied(desired.version)
                 self.health.setReady("lease")

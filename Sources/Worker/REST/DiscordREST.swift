@@ -82,6 +82,8 @@ final class DiscordREST: Sendable {
             let wait = self.buckets.withLock { $0.take(key, countsGlobally: route.countsGlobally, now: self.now) }
             if wait == .zero { break }
             guard ContinuousClock.now.advanced(by: wait) < deadline else {
+                // Whoever tries again at once would only fail faster.
+                try await Task.sleep(until: deadline, clock: .continuous)
                 throw Failure(
                     code: .outOfTime,
                     description: "\(route.template): its rate limit lasts longer than the request may wait")
@@ -111,7 +113,8 @@ final class DiscordREST: Sendable {
             request.headers.add(name: "content-type", value: "application/json")
             request.body = .bytes(body)
         }
-        let response: HTTPClientResponse
+        let headers: HTTPHeaders
+        let status: UInt
         let answer: ByteBuffer
         do {
             let left = ContinuousClock.now.duration(to: deadline)
@@ -119,9 +122,14 @@ final class DiscordREST: Sendable {
                 throw Failure(code: .outOfTime, description: "\(route.template): no time is left")
             }
             self.requests.increment()
-            response = try await self.http.execute(
-                request, timeout: .nanoseconds(Int64(min(left, .seconds(10)) / .nanoseconds(1))))
-            answer = try await response.body.collect(upTo: Self.mostAnswerBytes)
+            let http = self.http
+            let sent = request
+            (status, headers, answer) = try await withDeadline(min(left, .seconds(10))) {
+                let response = try await http.execute(sent, timeout: .seconds(10))
+                return (
+                    response.status.code, response.headers, try await response.body.collect(upTo: Self.mostAnswerBytes)
+                )
+            }
         } catch let failure as Failure {
             throw failure
         } catch is CancellationError {
@@ -129,20 +137,20 @@ final class DiscordREST: Sendable {
         } catch {
             return .again(reason: "no answer (\(error))")
         }
-        self.remember(response.headers, key: key)
-        switch response.status.code {
+        self.remember(headers, key: key)
+        switch status {
         case 200..<300:
             return .done(answer)
         case 429:
-            self.rememberLimit(response.headers, answer, key: key)
+            self.rememberLimit(headers, answer, key: key)
             return .limited
         case 500...:
-            return .again(reason: "status \(response.status.code)")
+            return .again(reason: "status \(status)")
         default:
             let problem = try? JSONDecoder().decode(Problem.self, from: answer)
             throw Failure(
-                code: .refused(status: Int(response.status.code), code: problem?.code ?? 0),
-                description: "\(route.template): status \(response.status.code), \(problem?.message ?? "no message")")
+                code: .refused(status: Int(status), code: problem?.code ?? 0),
+                description: "\(route.template): status \(status), \(problem?.message ?? "no message")")
         }
     }
 

@@ -52,11 +52,9 @@ struct RateLimitBuckets: Sendable {
     }
 
     mutating func limited(_ key: Key, isGlobal: Bool, retryAfter: Duration, now: Duration) {
-        if isGlobal {
-            self.closedUntil = max(self.closedUntil, now + retryAfter)
-        } else {
-            self.buckets[key] = Bucket(remaining: 0, resetsAt: now + retryAfter)
-        }
+        if isGlobal { self.closedUntil = max(self.closedUntil, now + retryAfter) }
+        // The route that was refused waits too, also where the global limit does not count for it.
+        self.buckets[key] = Bucket(remaining: 0, resetsAt: now + retryAfter)
     }
 
     private mutating func forget(now: Duration) {
