@@ -9,7 +9,10 @@ import ServiceLifecycle
 
 /// Builds the coordinator and runs it until it is told to stop, or another one leads.
 package func runCoordinator(_ settings: CoordinatorSettings, logger: Logger) async throws {
-    guard let broker = settings.broker, var database = settings.database else { return }
+    guard var broker = settings.broker, var database = settings.database else { return }
+    broker.connectionName = "flotilla coordinator"
+    // A broker that takes longer to fence than this is as good as away.
+    broker.operationTimeout = .seconds(3)
     let metrics = MetricRegistry()
     let health = HealthState(required: ["broker", "database", "discord", "http"])
     let operations = OperationsServer(settings.operations, health: health, metrics: metrics, logger: logger)

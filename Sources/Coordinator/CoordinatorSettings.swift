@@ -27,7 +27,8 @@ package struct CoordinatorSettings: Sendable {
             "http.host", default: "127.0.0.1", help: "Address that the coordinator's HTTP API listens on.")
         self.port = reader.int("http.port", default: 7400, in: 0...65535, help: "Port of the coordinator's HTTP API.")
         self.holder = reader.string(
-            "member.id", default: "coordinator-\(processID)", help: "Name of this coordinator in the leader's lease.")
+            "member.id", default: MemberRegistration.defaultID("coordinator", processID: processID),
+            help: "Name of this coordinator in the leader's lease.")
         self.memberToken = reader.requiredSecret("member.token", help: "Shards and workers show it to the coordinator.")
         self.operatorToken = reader.requiredSecret(
             "operator.token", help: "Operators and the API server show it to the coordinator.")

@@ -28,6 +28,14 @@ struct ClusterStateTests {
         LeaseRenewal(incarnation: incarnation, appliedVersion: 0, waitMilliseconds: 0, slots: slots, draining: draining)
     }
 
+    /// Member `a` runs all slots, and their sessions are up.
+    private mutating func runAll() throws {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        let ready = (0..<4).map { ObservedSlot(slot: self.slot($0), epoch: 1, status: .ready) }
+        try self.state.leaseRenewed("a", self.renewal(1, ready), now: .zero, date: self.date)
+    }
+
     private func shards(_ id: String, _ state: ClusterState) -> [Int] { state.desired(for: id).slots.map(\.slot.shard) }
 
     @Test mutating func `All slots go to the only member, each with a first epoch`() {
@@ -119,8 +127,7 @@ struct ClusterStateTests {
     }
 
     @Test mutating func `A slot moves only after its owner said that it let go`() throws {
-        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
-        self.state.assign(now: .zero)
+        try self.runAll()
         _ = self.state.memberRegistered(self.registration("b"), now: .zero, date: self.date)
         self.state.assign(now: .zero)
         #expect(self.shards("a", self.state) == [0, 1])
@@ -135,9 +142,9 @@ struct ClusterStateTests {
         #expect(self.state.desired(for: "b").slots.first?.epoch == 2)
     }
 
-    @Test mutating func `An owner that does not hand over in time is fenced`() {
-        let slow = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
-        self.state.assign(now: .zero)
+    @Test mutating func `An owner that does not hand over in time is fenced`() throws {
+        try self.runAll()
+        let slow = ClusterState.Owner(member: "a", incarnation: 1)
         _ = self.state.memberRegistered(self.registration("b"), now: .zero, date: self.date)
         self.state.assign(now: .zero)
         let later = self.state.policy.handOver
@@ -146,6 +153,23 @@ struct ClusterStateTests {
         #expect(self.state.fences.isEmpty)
         self.state.timePassed(now: later)
         #expect(self.state.fences == [slow])
+    }
+
+    @Test mutating func `A slot whose session is not up yet is not moved for the sake of balance`() {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        _ = self.state.memberRegistered(self.registration("b"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        #expect(self.shards("a", self.state) == [0, 1, 2, 3])
+    }
+
+    @Test mutating func `Time in which the coordinator stood still is nobody's silence`() {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.clockJumped(by: .seconds(20))
+        self.state.timePassed(now: .seconds(20))
+        #expect(self.state.fences.isEmpty)
+        self.state.timePassed(now: .seconds(26))
+        #expect(self.state.fences.count == 1)
     }
 
     @Test mutating func `A drained member is left with nothing`() throws {
@@ -187,9 +211,8 @@ struct ClusterStateTests {
         #expect(self.state.applications[self.application]?.generation == 2)
     }
 
-    @Test mutating func `Desired state keeps its version while it is the same, and grows with each change`() {
-        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
-        self.state.assign(now: .zero)
+    @Test mutating func `Desired state keeps its version while it is the same, and grows with each change`() throws {
+        try self.runAll()
         let first = self.state.desired(for: "a").version
         self.state.assign(now: .seconds(1))
         #expect(self.state.desired(for: "a").version == first)

@@ -89,10 +89,13 @@ package struct CoordinatorClient: Sendable {
                 request.headers.add(name: "content-type", value: "application/json")
                 request.body = .bytes(ByteBuffer(data: try ClusterJSON.encoder().encode(body)))
             }
-            let response = try await self.http.execute(
-                request, timeout: .nanoseconds(Int64(deadline / .nanoseconds(1))), logger: nil)
-            status = Int(response.status.code)
-            bytes = try await response.body.collect(upTo: Self.mostAnswerBytes)
+            let http = self.http
+            let sent = request
+            // The client's own deadline ends with the answer's head.
+            (status, bytes) = try await withDeadline(deadline) {
+                let response = try await http.execute(sent, timeout: .seconds(60))
+                return (Int(response.status.code), try await response.body.collect(upTo: Self.mostAnswerBytes))
+            }
         } catch {
             throw Failure(code: .unavailable, message: "\(method) \(path) at the coordinator: no answer (\(error))")
         }

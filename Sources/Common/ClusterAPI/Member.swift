@@ -1,3 +1,5 @@
+import Foundation
+
 package enum MemberKind: String, Sendable, Codable, CaseIterable {
     case shard, worker
 }
@@ -18,6 +20,13 @@ package struct MemberRegistration: Sendable, Codable, Equatable {
         self.capacity = capacity
         self.zone = zone
         self.version = version
+    }
+
+    /// Unlike any other process' and, in a container, the same after a restart: the host's name and the process' number
+    /// there.
+    package static func defaultID(_ role: String, processID: Int32) -> String {
+        let host = ProcessInfo.processInfo.hostName.map { isValid(id: String($0)) ? $0 : "-" }.prefix(40)
+        return "\(role)-\(String(host))-\(processID)"
     }
 
     /// Whether `id` may be part of an exchange's name and of a URL's path.

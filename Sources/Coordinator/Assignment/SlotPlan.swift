@@ -13,6 +13,8 @@ enum SlotPlan {
         let owner: ClusterState.Owner?
         /// Its owner has been told to hand it over.
         let isMoving: Bool
+        /// Its session is up: moving it costs a RESUME, and never an IDENTIFY that is on its way.
+        var isReady = true
     }
 
     enum Move: Sendable, Equatable {
@@ -59,7 +61,7 @@ enum SlotPlan {
         }
 
         var moving = slots.count { $0.isMoving }
-        var movable = ordered.filter { !$0.isMoving }
+        var movable = ordered.filter { !$0.isMoving && $0.isReady }
         while moving < mostMoves, let target = roomiest(),
             let source = open.max(by: { held[$0.owner, default: 0] < held[$1.owner, default: 0] }),
             held[source.owner, default: 0] >= held[target.owner, default: 0] + 2,

@@ -65,13 +65,20 @@ actor ClusterKeeper: Service {
     }
 
     private func keepTime() async {
+        var last = self.now
         while !Task.isCancelled {
             do {
+                self.waiters.wakeExpired()
+                // Time that this process did not live through is nobody's silence.
+                let slept = self.now - last - Self.tick
+                if slept > .seconds(1) { self.state.clockJumped(by: slept) }
+                last = self.now
                 self.state.timePassed(now: self.now)
+                // Whoever no longer leads finds out here, and must not fence.
+                try await self.commit()
                 await self.fenceWhatIsOver()
                 self.state.assign(now: self.now)
                 try await self.commit()
-                self.waiters.wakeExpired()
                 try await self.clock.sleep(for: Self.tick)
             } catch is CancellationError {
                 return
@@ -84,17 +91,8 @@ actor ClusterKeeper: Service {
     }
 
     private func fenceWhatIsOver() async {
-        for owner in self.state.fences {
-            do {
-                try await self.topology.fence(
-                    exchange: MemberRegistered.exchange(member: owner.member, incarnation: owner.incarnation))
-                self.logger.notice(
-                    "fenced", metadata: ["member.id": "\(owner.member)", "member.incarnation": "\(owner.incarnation)"])
-                self.state.fenced(owner)
-            } catch {
-                self.logger.warning("can't fence", metadata: ["member.id": "\(owner.member)", "error": "\(error)"])
-            }
-        }
+        guard self.topology.isReady else { return }
+        for owner in await self.topology.fence(self.state.fences) { self.state.fenced(owner) }
     }
 
     /// Writes down what changed and makes it visible. What could not be written stays for the next time.
@@ -149,6 +147,11 @@ actor ClusterKeeper: Service {
         try await self.commit()
         let exchange = MemberRegistered.exchange(member: owner.member, incarnation: owner.incarnation)
         if registration.kind == .shard { try await self.topology.admit(exchange: exchange) }
+        guard self.state.members[owner.member]?.owner == owner else {
+            // Another registration of this id came meanwhile. Its fence may have gone before the exchange was there.
+            if registration.kind == .shard { self.state.fences.insert(owner) }
+            throw Problem(.staleIncarnation, "another process registered as \(owner.member)")
+        }
         self.logger.info(
             "member registered",
             metadata: [
@@ -207,12 +210,21 @@ actor ClusterKeeper: Service {
                 reason: "\(budget.remaining) of \(budget.total) session starts are left, and that is the reserve")
         }
         let bucket = request.slot.shard % budget.maxConcurrency
-        if let wait = try await self.permits.take(bucket: bucket, of: request.slot.application) {
+        // Counted before the wait, so that what is left is never promised twice.
+        self.budgets[request.slot.application]?.identified()
+        let wait: Duration?
+        do {
+            wait = try await self.permits.take(bucket: bucket, of: request.slot.application)
+        } catch {
+            self.budgets[request.slot.application]?.notIdentified()
+            throw error
+        }
+        if let wait {
+            self.budgets[request.slot.application]?.notIdentified()
             return PermitAnswer(
                 validMilliseconds: nil, retryAfterMilliseconds: Int(wait / .milliseconds(1)),
                 reason: "identify bucket \(bucket) is in use")
         }
-        self.budgets[request.slot.application]?.identified()
         return PermitAnswer(
             validMilliseconds: Int(PermitLedger.validity / .milliseconds(1)), retryAfterMilliseconds: nil, reason: nil)
     }

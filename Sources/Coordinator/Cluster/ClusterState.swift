@@ -186,6 +186,12 @@ struct ClusterState: Sendable {
         }
     }
 
+    /// The coordinator itself stood still: leases and hand-overs get the time that they could not be heard in.
+    mutating func clockJumped(by gap: Duration) {
+        for id in self.members.keys { self.members[id]?.leaseEnds += gap }
+        for (slot, state) in self.slots where state.releaseDeadline != nil { self.slots[slot]?.releaseDeadline? += gap }
+    }
+
     private mutating func slotObserved(_ observed: ObservedSlot, owner: Owner, date: Date) {
         guard var state = self.slots[observed.slot], state.owner == owner, state.epoch == observed.epoch else { return }
         // A late report of the same session must not move the watermark back.
@@ -237,7 +243,11 @@ struct ClusterState: Sendable {
             }
         let slots = self.slots.values
             .filter { self.applications[$0.slot.application]?.generation == $0.slot.generation }
-            .map { SlotPlan.Slot(slot: $0.slot, owner: $0.owner, isMoving: $0.releaseDeadline != nil) }
+            .map {
+                SlotPlan.Slot(
+                    slot: $0.slot, owner: $0.owner, isMoving: $0.releaseDeadline != nil,
+                    isReady: $0.observed?.status == .ready)
+            }
         for move in SlotPlan.moves(slots: slots, members: candidates, mostMoves: self.policy.mostHandOvers) {
             switch move {
             case .grant(let slot, let owner):
@@ -268,7 +278,10 @@ struct ClusterState: Sendable {
     /// The slot whose close code forbids every IDENTIFY of its application: a wrong token, wrong intents.
     func obstacle(to application: Snowflake) -> SlotState? {
         self.slots.values.first { state in
-            guard state.slot.application == application, state.owner != nil, let code = state.observed?.closeCode else {
+            guard state.slot.application == application, state.owner != nil,
+                self.applications[application]?.generation == state.slot.generation,
+                let code = state.observed?.closeCode
+            else {
                 return false
             }
             return GatewayCloseCode(rawValue: code).concernsWholeApplication

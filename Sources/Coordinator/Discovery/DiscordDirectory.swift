@@ -59,9 +59,12 @@ struct DiscordDirectory: Sendable {
             var request = HTTPClientRequest(url: self.apiURL + path)
             request.headers.add(name: "authorization", value: "Bot \(self.token.reveal())")
             request.headers.add(name: "user-agent", value: "DiscordBot (https://github.com/flotilla, 0.1)")
-            let response = try await self.http.execute(request, timeout: .seconds(5))
-            status = Int(response.status.code)
-            bytes = try await response.body.collect(upTo: 1 << 20)
+            let http = self.http
+            let sent = request
+            (status, bytes) = try await withDeadline(.seconds(5)) {
+                let response = try await http.execute(sent, timeout: .seconds(5))
+                return (Int(response.status.code), try await response.body.collect(upTo: 1 << 20))
+            }
         } catch {
             throw Failure(isFatal: false, description: "GET \(self.apiURL)\(path): no answer (\(error))")
         }

@@ -28,4 +28,7 @@ struct SessionStartBudget: Sendable, Equatable {
     }
 
     mutating func identified() { self.remaining -= 1 }
+
+    /// What was counted did not happen.
+    mutating func notIdentified() { self.remaining += 1 }
 }

@@ -1,4 +1,5 @@
 import AMQP
+import ClusterAPI
 import Logging
 import Synchronization
 
@@ -18,14 +19,14 @@ final class BrokerTopology: Sendable {
 
     private let lanes: Int
     private let logger: Logger
-    private let channel = Mutex<AMQPChannel?>(nil)
+    private let connection = Mutex<AMQPConnection?>(nil)
 
     init(lanes: Int, logger: Logger) {
         self.lanes = lanes
         self.logger = logger
     }
 
-    var isReady: Bool { self.channel.withLock { $0?.isOpen ?? false } }
+    var isReady: Bool { self.connection.withLock { $0?.isOpen ?? false } }
 
     /// Declares everything that does not depend on members. Safe to repeat.
     func connected(_ connection: AMQPConnection) async throws {
@@ -60,29 +61,66 @@ final class BrokerTopology: Sendable {
         for key in (0..<self.lanes).map({ "lane.\($0)" }) + [Self.commands] {
             try await channel.bindQueue(Self.tap, to: Self.events, routingKey: key)
         }
-        self.channel.withLock { $0 = channel }
+        await channel.close()
+        self.connection.withLock { $0 = connection }
         self.logger.info("the broker's exchanges and queues stand", metadata: ["lanes": "\(self.lanes)"])
     }
 
-    func disconnected() { self.channel.withLock { $0 = nil } }
+    func disconnected() { self.connection.withLock { $0 = nil } }
 
     /// Makes the one exchange that this life of a shard member may publish to.
     func admit(exchange: String) async throws {
-        let channel = try self.openChannel()
-        try await channel.declareExchange(exchange, kind: .fanout)
-        try await channel.bindExchange(Self.events, to: exchange)
+        try await self.withChannel { channel in
+            try await channel.declareExchange(exchange, kind: .fanout)
+            try await channel.bindExchange(Self.events, to: exchange)
+        }
+    }
+
+    /// Cuts several lives off at once.
+    /// - Returns: those that are cut off; for the others the broker did not answer.
+    @concurrent
+    func fence(_ owners: Set<ClusterState.Owner>) async -> [ClusterState.Owner] {
+        await withTaskGroup(of: ClusterState.Owner?.self) { group in
+            for owner in owners {
+                group.addTask {
+                    let facts: Logger.Metadata = [
+                        "member.id": "\(owner.member)", "member.incarnation": "\(owner.incarnation)",
+                    ]
+                    do {
+                        try await self.fence(
+                            exchange: MemberRegistered.exchange(member: owner.member, incarnation: owner.incarnation))
+                        self.logger.notice("fenced", metadata: facts)
+                        return owner
+                    } catch {
+                        self.logger.warning("can't fence", metadata: facts.merging(["error": "\(error)"]) { $1 })
+                        return nil
+                    }
+                }
+            }
+            var fenced: [ClusterState.Owner] = []
+            for await owner in group { owner.map { fenced.append($0) } }
+            return fenced
+        }
     }
 
     /// Cuts a life off: after this nothing that it publishes can enter a queue.
     ///
     /// The exchange is deleted, never unbound: a publish that no binding takes is confirmed, and gone.
     func fence(exchange: String) async throws {
-        try await self.openChannel().deleteExchange(exchange)
+        try await self.withChannel { try await $0.deleteExchange(exchange) }
     }
 
-    private func openChannel() throws -> AMQPChannel {
-        guard let channel = self.channel.withLock({ $0 }), channel.isOpen else { throw NotConnected() }
-        return channel
+    /// A channel for each piece of work: an error of one closes its channel, and must not reach the next.
+    private func withChannel(_ body: (AMQPChannel) async throws -> Void) async throws {
+        guard let connection = self.connection.withLock({ $0 }), connection.isOpen else { throw NotConnected() }
+        let channel = try await connection.openChannel()
+        do {
+            try await body(channel)
+        } catch {
+            await channel.close()
+            throw error
+        }
+        await channel.close()
     }
 
     private func declareQueue(
