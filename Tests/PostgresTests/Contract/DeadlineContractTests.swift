@@ -15,7 +15,10 @@ struct DeadlineContractTests {
     }
 
     @Test func `A statement past its deadline is cancelled on the server`() async throws {
-        try await TestDatabase.withPool({ $0.pool.maximum = 2 }) { pool in
+        try await TestDatabase.withPool({
+            $0.pool.maximum = 2
+            $0.pool.pipelineDepth = 1
+        }) { pool in
             let marker = UUID().uuidString
             let sql = SQL(stringLiteral: "select pg_sleep(30) /* \(marker) */")
             let begin = ContinuousClock.now
@@ -30,7 +33,7 @@ struct DeadlineContractTests {
     }
 
     @Test func `Cancelling the task cancels the statement`() async throws {
-        try await TestDatabase.withPool { pool in
+        try await TestDatabase.withPool({ $0.pool.pipelineDepth = 1 }) { pool in
             let marker = UUID().uuidString
             let sql = SQL(stringLiteral: "select pg_sleep(30) /* \(marker) */")
             let error = await withTaskGroup(of: PostgresError?.self) { group in

@@ -70,9 +70,7 @@ struct PoolStateMachine {
     mutating func statementSubmitted(_ id: RequestID, now: Instant) -> [Action] {
         guard self.phase == .running else { return [.refuse(id, .closed)] }
         if self.statements.isEmpty, let index = self.connectionForStatement(now: now, evenReserved: false) {
-            let action = self.start(id, at: index, now: now)
-            guard self.connections[index].load > 1 else { return [action] }
-            return [action] + self.connectAsNeeded(now: now, more: true)
+            return [self.start(id, at: index, now: now)]
         }
         guard self.waiting < self.limits.waitLimit else { return [.refuse(id, .exhausted)] }
         self.statements.append(self.waiter(id, now: now))
@@ -188,7 +186,7 @@ struct PoolStateMachine {
         if case .closing(let deadline) = self.phase { consider(deadline) }
         consider(self.statements.first?.deadline)
         consider(self.leases.first?.deadline)
-        if self.wantsConnections(more: false) > 0 { consider(self.reconnectAfter) }
+        if self.wantsConnections() > 0 { consider(self.reconnectAfter) }
         for connection in self.connections where connection.state == .shared && connection.load == 0 {
             consider(connection.expires)
             consider(max(connection.lastAnswer, connection.lastUse) + self.limits.healthCheckInterval)
@@ -232,15 +230,19 @@ struct PoolStateMachine {
         return .start(id, on: self.connections[index].id)
     }
 
-    /// The first idle one (so that those behind it can age), else the shortest pipeline that moves.
+    /// The first idle one (so that those behind it can age), else the shortest pipeline that moves. A statement behind
+    /// another one waits for that one's end, so it waits for a connection of its own where the pool may still open one.
     private func connectionForStatement(now: Instant, evenReserved: Bool) -> Int? {
         var best: Int?
+        let sharesPipelines =
+            self.failures > 0 || self.phase != .running
+            || self.connections.count >= self.limits.maximum && !self.connections.contains { $0.state == .connecting }
         for (index, connection) in self.connections.enumerated() where connection.state == .shared {
             if connection.load == 0 {
                 if !connection.isReserved || evenReserved { return index }
                 continue
             }
-            guard !connection.isReserved, connection.load < self.limits.pipelineDepth,
+            guard sharesPipelines, !connection.isReserved, connection.load < self.limits.pipelineDepth,
                 connection.lastAnswer + self.limits.pipelineStall > now
             else { continue }
             if best.map({ connection.load < self.connections[$0].load }) ?? true { best = index }
@@ -294,22 +296,19 @@ struct PoolStateMachine {
         for index in ordered.prefix(self.leases.count) { self.connections[index].isReserved = true }
     }
 
-    /// - Parameter more: statements share a connection though another one may be opened.
-    private func wantsConnections(more: Bool) -> Int {
+    private func wantsConnections() -> Int {
         guard self.phase == .running else { return 0 }
         let connecting = self.connections.count { $0.state == .connecting }
         let room = self.limits.maximum - self.connections.count
-        let wanted = max(
-            self.limits.minimum - self.connections.count, self.waiting - connecting, more && connecting == 0 ? 1 : 0
-        )
+        let wanted = max(self.limits.minimum - self.connections.count, self.waiting - connecting)
         // One attempt at a time finds out whether the server is back.
         return max(0, min(wanted, room, self.failures > 0 ? 1 - connecting : .max))
     }
 
-    private mutating func connectAsNeeded(now: Instant, more: Bool = false) -> [Action] {
+    private mutating func connectAsNeeded(now: Instant) -> [Action] {
         if let reconnectAfter, reconnectAfter > now { return [] }
         var actions: [Action] = []
-        for _ in 0..<self.wantsConnections(more: more) {
+        for _ in 0..<self.wantsConnections() {
             let id = ConnectionID(rawValue: self.nextConnection)
             self.nextConnection += 1
             self.connections.append(Connection(id: id, expires: now, lastUse: now, lastAnswer: now))
