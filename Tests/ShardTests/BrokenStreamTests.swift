@@ -4,7 +4,7 @@ import Testing
 
 @testable import Shard
 
-@Suite("Broken compressed streams", .timeLimit(.minutes(1)), .serialized)
+@Suite("Broken compressed streams", .timeLimit(.minutes(2)), .serialized)
 struct BrokenStreamTests {
     enum Damage: CaseIterable {
         /// The first half of a message of another stream.

@@ -12,7 +12,7 @@ import Testing
 @testable import Shard
 
 /// A whole shard process, on loopback: a gateway and a coordinator played by the test, and the real broker.
-@Suite("Shard process", .timeLimit(.minutes(1)), .serialized)
+@Suite("Shard process", .timeLimit(.minutes(2)), .serialized)
 struct ShardProcessTests {
     static let slot = Slot(application: 10, generation: 1, shard: 0)
 

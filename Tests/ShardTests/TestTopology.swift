@@ -74,7 +74,7 @@ final class TestTopology: Sendable {
 
     func waitFor(sequences: some Sequence<Int>) async throws {
         let expected = Set(sequences)
-        try await eventually(within: .seconds(20), "events \(expected.sorted().suffix(3)) at the broker") {
+        try await eventually(within: .seconds(50), "events \(expected.sorted().suffix(3)) at the broker") {
             expected.isSubset(of: Set(self.sequences))
         }
     }

@@ -8,7 +8,7 @@ package struct NeverHappened: Error, CustomStringConvertible {
 ///
 /// - Throws: `NeverHappened` once the deadline has passed, or what `condition` throws.
 package func eventually(
-    within limit: Duration = .seconds(10),
+    within limit: Duration = .seconds(20),
     _ what: String,
     _ condition: () async throws -> Bool
 ) async throws {
