@@ -24,7 +24,7 @@ func startRole<Settings>(
         }
         try await run(settings, logger)
     } catch {
-        FileHandle.standardError.write(Data("flotilla \(name): \(error)\n".utf8))
+        StandardError.write("flotilla \(name): \(error)\n")
         throw ArgumentParser.ExitCode(Runtime.ExitCode.code(for: error))
     }
 }

@@ -31,7 +31,7 @@ package func up(options: UpOptions) async throws -> Int32 {
         }
         return 0
     } catch let error as LocalStackError {
-        FileHandle.standardError.write(Data("flotilla up: \(error)\n".utf8))
+        StandardError.write("flotilla up: \(error)\n")
         return error.code == .configuration ? ChildStateMachine.configurationExitCode : 1
     }
 }
@@ -84,7 +84,7 @@ package func runWithStores(
         case .stopped: return 130
         }
     } catch let error as LocalStackError {
-        FileHandle.standardError.write(Data("flotilla: \(error)\n".utf8))
+        StandardError.write("flotilla: \(error)\n")
         return 1
     }
 }

@@ -67,6 +67,8 @@ struct SandboxComposition {
     ) async throws -> GatewayServer {
         var limits = GatewayLimits.server
         limits.maxConnections = self.settings.gateway.maxConnections
+        // READY and every GUILD_CREATE of a full shard are handed over at once.
+        limits.maxUnsentBytes = 256 << 20
         let logger = self.logger
         return try await ListenerError.naming(self.settings.host, port, purpose: "sandbox gateway") {
             do {

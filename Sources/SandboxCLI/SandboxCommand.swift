@@ -28,7 +28,7 @@ struct SandboxCommand: AsyncParsableCommand {
         do {
             try await self.serve()
         } catch {
-            FileHandle.standardError.write(Data("flotilla-sandbox: \(error)\n".utf8))
+            StandardError.write("flotilla-sandbox: \(error)\n")
             throw ArgumentParser.ExitCode(Self.exitCode(for: error))
         }
     }

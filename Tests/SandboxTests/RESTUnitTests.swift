@@ -106,4 +106,19 @@ import Testing
             #expect(files.respond(to: path, ifNoneMatch: nil)?.status == nil, "\(path)")
         }
     }
+
+    @Test(arguments: ["embeds", "components", "attachments"])
+    func `What every reader of a channel would get is bounded`(field: String) throws {
+        let item: JSONValue = ["type": 1, "x": .string(String(repeating: "x", count: 70_000))]
+        let body: JSONValue = .object(["content": "x", field: .array([item])])
+        let error = #expect(throws: APIError.self) { try MessageDraft(body) }
+        #expect(error?.code == 50_035)
+    }
+
+    @Test func `A body full of mistakes gets a bounded answer, at once`() throws {
+        let parse = JSONValue.array(Array(repeating: .integer(1), count: 100_000))
+        let body: JSONValue = .object(["content": "x", "allowed_mentions": .object(["parse": parse])])
+        let error = #expect(throws: APIError.self) { try MessageDraft(body) }
+        #expect((error?.errors?["allowed_mentions"]?["parse"]?.object?.members.count ?? 0) == 50)
+    }
 }

@@ -148,3 +148,7 @@ describe("hostile text", () => {
 test("a preview is the words without marks", () => {
     assert.equal(plainText(parseMarkdown("**a** `b` ||c||\n- d")), "a b ▮▮▮d");
 });
+
+test("a time that is no date stays a number", () => {
+    assert.equal(plainText(parseMarkdown("<t:9999999999999>")), "9999999999999");
+});

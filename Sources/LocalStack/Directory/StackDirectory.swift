@@ -12,7 +12,9 @@ struct StackDirectory: Sendable {
     var sandbox: String { "\(self.path)/sandbox" }
 
     /// Makes the folder where it is missing. Others may pass through it, for PostgreSQL's own user, but not list it.
+    /// A folder that was there keeps its mode: it may be anybody's.
     init(creating path: String) throws(LocalStackError) {
+        let isThere = FileManager.default.fileExists(atPath: path)
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         } catch {
@@ -23,7 +25,7 @@ struct StackDirectory: Sendable {
         }
         defer { free(resolved) }
         self.path = String(cString: resolved)
-        try Self.make(self.path, mode: 0o711)
+        if !isThere { try Self.make(self.path, mode: 0o711) }
         for folder in [self.logs, self.redis, self.rabbitMQ, self.sandbox] { try Self.make(folder, mode: 0o700) }
     }
 

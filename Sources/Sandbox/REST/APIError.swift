@@ -77,7 +77,13 @@ struct FormErrors: Sendable, Equatable {
     private(set) var tree: JSONValue = .object([:])
     var isEmpty: Bool { self.tree.object?.members.isEmpty ?? true }
 
+    /// Nobody reads more of them, and each costs more than the last.
+    private static let most = 50
+    private var count = 0
+
     mutating func add(_ path: [String], code: String, _ message: String) {
+        guard self.count < Self.most else { return }
+        self.count += 1
         self.tree = Self.inserting(
             ["code": .string(code), "message": .string(message)], at: path[...], into: self.tree.object ?? [:])
     }

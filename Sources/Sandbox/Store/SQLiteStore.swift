@@ -67,8 +67,14 @@ final class SQLiteStore: Sendable {
                 defer { pending = [] }
                 return pending
             }
-            let encoder = JSONEncoder()
-            for change in changes { try Self.apply(change, database, encoder) }
+            do {
+                let encoder = JSONEncoder()
+                for change in changes { try Self.apply(change, database, encoder) }
+            } catch {
+                // Whoever asks next writes them; a caller whose rows they are must not believe them written.
+                self.pending.withLock { $0 = changes + $0 }
+                throw error
+            }
         }
     }
 

@@ -1,4 +1,5 @@
 import Discord
+import NIOCore
 
 /// What a caller wants a message to say, checked for form.
 struct MessageDraft: Sendable {
@@ -15,6 +16,9 @@ struct MessageDraft: Sendable {
     var failsIfReplyIsMissing = true
     var hasStickersOrPoll = false
 
+    /// Every reader of a channel gets all of it: a larger one would fill up the connections of all of them.
+    private static let mostRichBytes = 64 << 10
+
     /// - Parameter uploads: attachment objects for the files of the same request.
     init(_ body: JSONValue, uploads: [JSONValue] = []) throws(APIError) {
         guard body.object != nil else {
@@ -29,6 +33,10 @@ struct MessageDraft: Sendable {
         self.embeds = Self.embeds(body["embeds"] ?? body["embed"].map { $0.isNull ? .null : [$0] }, &errors)
         self.components = Self.list(body["components"], "components", limit: 40, &errors)
         self.attachments = Self.attachments(body["attachments"], uploads: uploads)
+        for name in ["embeds", "components", "attachments"] {
+            guard let value = body[name], value.encoded.readableBytes > Self.mostRichBytes else { continue }
+            errors.add([name], code: "BASE_TYPE_MAX_LENGTH", "Must be \(Self.mostRichBytes) bytes or fewer.")
+        }
         self.allowedMentions = AllowedMentions(body["allowed_mentions"], &errors)
         if let reference = body["message_reference"], !reference.isNull {
             self.replyTo = reference["message_id"]?.snowflake

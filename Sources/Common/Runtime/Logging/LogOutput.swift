@@ -1,11 +1,8 @@
-import Foundation
 import Synchronization
 
 /// Where log lines go.
 package final class LogOutput: Sendable {
-    package static let standardError = LogOutput { line in
-        FileHandle.standardError.write(Data(line.utf8))
-    }
+    package static let standardError = LogOutput { line in StandardError.write(line) }
 
     private let lock = Mutex(())
     private let sink: @Sendable (String) -> Void

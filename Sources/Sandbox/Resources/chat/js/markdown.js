@@ -284,6 +284,12 @@ function link(url, children) {
     return /^https?:\/\/[^/]/.test(url) && URL.canParse(url) ? { type: "link", url, children } : null;
 }
 
+/** A time as plain text; a number that is no date stays a number. */
+function timestampPreview(seconds) {
+    const date = new Date(seconds * 1000);
+    return Number.isNaN(date.getTime()) ? String(seconds) : date.toISOString().slice(0, 16).replace("T", " ");
+}
+
 /** The words of a message without its marks, for previews and notices. */
 export function plainText(nodes) {
     return nodes
@@ -303,7 +309,7 @@ export function plainText(nodes) {
                 case "emoji":
                     return `:${node.name}:`;
                 case "timestamp":
-                    return new Date(node.seconds * 1000).toISOString().slice(0, 16).replace("T", " ");
+                    return timestampPreview(node.seconds);
                 case "spoiler":
                     return "▮▮▮";
                 default:
