@@ -33,7 +33,7 @@ package final class AMQPConnection: Sendable {
         opened.futureResult.whenComplete { _ in timer.cancel() }
         ClientBootstrap(group: eventLoop)
             .connectTimeout(TimeAmount(configuration.connectTimeout))
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 eventLoop.makeCompletedFuture {
                     if let tls, let configured = configuration.tls {
