@@ -171,7 +171,7 @@ import Testing
         _ = try self.world.upsertCommand(try CommandForm(["name": "ping", "description": "d"]), of: self.bot, in: nil)
         let body: JSONValue = [
             "type": 2, "application_id": .id(self.bot), "channel_id": .id(self.general), "guild_id": .id(self.harbor),
-            "data": ["name": "ping"], "nonce": "7",
+            "data": ["name": "ping", "resolved": ["members": ["1": ["permissions": "8"]]]], "nonce": "7",
         ]
         return try self.world.use(body, by: self.alice, token: "secret")
     }
@@ -183,6 +183,7 @@ import Testing
             event.name == .interactionCreate && event.audience == .users([self.bot]) && event.guildID == self.harbor)
         let json = try JSONValue(parsing: event.data)
         #expect(json["member"]?["user"]?["id"]?.snowflake == self.alice && json["data"]?["name"] == "ping")
+        #expect(json["data"]?["resolved"] == nil, "a caller can't say who somebody is")
         let answer = try self.world.answer(
             interaction.id, token: "secret", ["type": 4, "data": ["content": "Pong"]], uploads: [])
         #expect(answer.message?.kind == 20 && answer.message?.webhookID == self.bot)

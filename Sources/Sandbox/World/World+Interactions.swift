@@ -23,6 +23,8 @@ extension World {
         let kind = Int(clamping: body["type"]?.integer ?? 0)
         var source: Message?
         var data: JSONObject = body["data"]?.object ?? [:]
+        // Who and what is meant is for the server to say: a caller's own list could claim any permission.
+        data["resolved"] = nil
         var name: String?
         switch kind {
         case Interaction.Kind.command, Interaction.Kind.autocomplete:
