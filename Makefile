@@ -38,6 +38,20 @@ bench: setup ## Benchmarks against the limit, one JSON object a line; BENCH="red
 	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) -c release --product flotilla-bench >&2
 	@$(TIED) scripts/test-with-stores scripts/run-bench
 
+SEED ?=
+MINUTES ?= 10
+
+.PHONY: soak
+soak: setup ## A fleet under seeded faults, checked: make soak SEED=7 MINUTES=60
+	@for product in flotilla flotilla-sandbox flotilla-soak; do \
+		setpriv --pdeathsig TERM -- swift build $(SWIFT_BUILD_FLAGS) -c release --product $$product >&2 || exit; \
+	done
+	@$(TIED) .build/release/flotilla-soak run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+.PHONY: fuzz
+fuzz: setup ## Fuzzes what reads bytes from others; SECONDS=60 for each, FUZZ="amqp slicer" for some
+	@$(TIED) scripts/fuzz -s $(or $(SECONDS),60) $(FUZZ)
+
 .PHONY: lint
 lint: ## Format, links of the documentation, words
 	@scripts/lint

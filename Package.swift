@@ -52,6 +52,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
         name: name, dependencies: ["TestSupport"] + dependencies, path: "Tests/\(name)", swiftSettings: settings)
 }
 
+/// What the fuzzers run.
+let fuzzed: [Target.Dependency] = [
+    "AMQP", "Discord", "Gateway", "JSONReference", "Redis", logging, nioCore, nioEmbedded, nioWebSocket,
+]
+
 let package = Package(
     name: "flotilla",
     platforms: [.macOS(.v15)],
@@ -59,6 +64,8 @@ let package = Package(
         .executable(name: "flotilla", targets: ["FlotillaCLI"]),
         .executable(name: "flotilla-sandbox", targets: ["SandboxCLI"]),
         .executable(name: "flotilla-bench", targets: ["Bench"]),
+        .executable(name: "flotilla-simulate", targets: ["Simulate"]),
+        .executable(name: "flotilla-soak", targets: ["Soak"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -89,19 +96,24 @@ let package = Package(
             "Gateway", in: "Common", ["CZlib", "CZstd", "Discord", nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket]),
         module("AMQP", in: "Common", ["CRabbitMQ", deque, lifecycle, logging, nioCore, nioPosix, nioSSL]),
         module("Redis", in: "Common", ["CHiredis", deque, lifecycle, logging, nioCore, nioPosix, nioSSL]),
+        module("GuildCache", in: "Common", ["Discord", "Redis", logging, nioCore, nioFoundation]),
         module("Postgres", in: "Common", ["CPostgres", deque, lifecycle, logging]),
         module("Schema", in: "Common", ["Postgres"]),
+        module("ClusterAPI", in: "Common", ["Discord"]),
         module(
-            "ClusterAPI", in: "Common",
-            ["Discord", "Runtime", asyncHTTPClient, logging, nioCore, nioFoundation, nioHTTP1]),
+            "ClusterClient", in: "Common",
+            ["ClusterAPI", "Runtime", asyncHTTPClient, logging, nioCore, nioFoundation, nioHTTP1]),
+        module("ControlAPI", in: "Common", ["ClusterAPI", "Discord", nioCore, nioFoundation]),
         module("HTTPAPI", in: "Common", ["ClusterAPI", "Runtime", hummingbird, logging, nioCore, nioFoundation]),
 
         // Roles: libraries, so that tests drive them in-process.
+        // The coordinator's mind: pure, so that a simulation can run it.
+        module("CoordinatorCore", ["ClusterAPI", "Discord"]),
         module(
             "Coordinator",
             [
-                "AMQP", "ClusterAPI", "Discord", "HTTPAPI", "Postgres", "Runtime", "Schema", asyncHTTPClient, deque,
-                hummingbird,
+                "AMQP", "ClusterAPI", "ControlAPI", "CoordinatorCore", "Discord", "HTTPAPI", "Postgres", "Runtime",
+                "Schema", asyncHTTPClient, deque, hummingbird,
                 lifecycle,
                 logging, nioCore, nioFoundation, nioHTTP1, nioPosix,
             ]
@@ -109,14 +121,15 @@ let package = Package(
         module(
             "Shard",
             [
-                "AMQP", "ClusterAPI", "Discord", "Gateway", "Redis", "Runtime", deque, lifecycle, logging, nioCore,
-                nioPosix,
+                "AMQP", "ClusterAPI", "ClusterClient", "ControlAPI", "Discord", "Gateway", "GuildCache", "Redis",
+                "Runtime", deque, lifecycle, logging, nioCore, nioPosix, signals,
             ]
         ),
         module(
             "Worker",
             [
-                "AMQP", "ClusterAPI", "Discord", "Redis", "Runtime", asyncHTTPClient, lifecycle, logging, nioCore,
+                "AMQP", "ClusterAPI", "ClusterClient", "ControlAPI", "Discord", "GuildCache", "Redis", "Runtime",
+                asyncHTTPClient, lifecycle, logging, nioCore,
                 nioFoundation,
                 nioHTTP1, nioPosix,
             ]
@@ -124,7 +137,8 @@ let package = Package(
         module(
             "APIServer",
             [
-                "ClusterAPI", "HTTPAPI", "Postgres", "Redis", "Runtime", hummingbird, lifecycle, logging, nioCore,
+                "ClusterAPI", "ClusterClient", "HTTPAPI", "Postgres", "Redis", "Runtime", hummingbird, lifecycle,
+                logging, nioCore,
                 nioFoundation,
             ],
             resources: [.copy("Resources/openapi.json")]
@@ -141,7 +155,8 @@ let package = Package(
         module(
             "LocalStack",
             [
-                "ClusterAPI", "Runtime", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, signals, subprocess,
+                "ClusterAPI", "ClusterClient", "Runtime", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
+                signals, subprocess,
                 system,
             ]
         ),
@@ -174,11 +189,42 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "AMQP", "CBaselines", "Discord", "Gateway", "Postgres", "Redis", argumentParser, logging, nioCore,
-                nioPosix,
+                "AMQP", "CBaselines", "ClusterAPI", "ClusterClient", "Discord", "Gateway", "GuildCache", "Postgres",
+                "Redis", "Runtime", "Sandbox", "Shard", argumentParser, lifecycle, logging, nioCore, nioPosix,
                 subprocess,
             ],
             path: "LoadTests/Bench",
+            swiftSettings: settings
+        ),
+
+        // The load and fault harness, and the program that runs it for long.
+        .target(
+            name: "Harness",
+            dependencies: [
+                "AMQP", "ClusterAPI", "ClusterClient", "LocalStack", "Redis", "Runtime", "TestSupport",
+                asyncHTTPClient, logging, nioCore, nioFoundation, nioHTTP1, nioPosix,
+            ],
+            path: "LoadTests/Harness",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "Soak",
+            dependencies: ["Harness", "LocalStack", argumentParser, logging],
+            path: "LoadTests/Soak",
+            swiftSettings: settings
+        ),
+
+        // The control plane under virtual time.
+        .target(
+            name: "Simulation",
+            dependencies: ["ClusterAPI", "CoordinatorCore", "Discord"],
+            path: "LoadTests/Simulation",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "Simulate",
+            dependencies: ["Simulation", argumentParser],
+            path: "LoadTests/Simulate",
             swiftSettings: settings
         ),
 
@@ -189,38 +235,92 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
-        tests("DiscordTests", ["Discord"]),
+        .target(
+            name: "JSONReference", dependencies: ["Discord"], path: "Tests/JSONReference", swiftSettings: settings),
+        tests("DiscordTests", ["Discord", "JSONReference"]),
         tests("RuntimeTests", ["Runtime", asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1]),
         tests(
             "GatewayTests",
             ["CZlib", "CZstd", "Gateway", nioCore, nioEmbedded, nioHTTP1, nioPosix, nioSSL, nioWebSocket]),
         tests("AMQPTests", ["AMQP", logging, nioCore, nioEmbedded, nioPosix, nioSSL]),
         tests("RedisTests", ["Redis", logging, nioCore, nioEmbedded, nioPosix, nioSSL]),
+        tests("GuildCacheTests", ["Discord", "GuildCache", "Redis", logging, nioCore, nioPosix]),
         tests("PostgresTests", ["Postgres", logging]),
-        tests("ClusterAPITests", ["ClusterAPI", "Discord", "Runtime", logging, nioCore, nioHTTP1, nioPosix]),
+        tests("ClusterAPITests", ["ClusterAPI", "Discord"]),
+        tests("ClusterClientTests", ["ClusterAPI", "ClusterClient", "Runtime", logging, nioCore, nioHTTP1, nioPosix]),
+        tests("ControlAPITests", ["ClusterAPI", "ControlAPI", "Discord", nioCore]),
+        tests("CoordinatorCoreTests", ["ClusterAPI", "CoordinatorCore", "Discord"]),
         tests(
             "CoordinatorTests",
             [
-                "AMQP", "ClusterAPI", "Coordinator", "Discord", "Postgres", "Runtime", "Schema", lifecycle, logging,
-                nioCore, nioPosix,
+                "AMQP", "ClusterAPI", "ControlAPI", "Coordinator", "CoordinatorCore", "Discord", "Postgres", "Runtime",
+                "Schema", lifecycle, logging, nioCore, nioPosix,
             ]
         ),
         tests(
-            "ShardTests", ["AMQP", "ClusterAPI", "Discord", "Gateway", "Shard", lifecycle, logging, nioCore, nioPosix]),
-        tests("WorkerTests", ["AMQP", "ClusterAPI", "Discord", "Redis", "Worker", logging, nioCore, nioPosix]),
+            "ShardTests",
+            [
+                "AMQP", "ClusterAPI", "ClusterClient", "ControlAPI", "Discord", "Gateway", "GuildCache", "Redis",
+                "Shard", lifecycle, logging, nioCore, nioPosix,
+            ]),
+        tests(
+            "WorkerTests",
+            [
+                "AMQP", "ClusterAPI", "ControlAPI", "Discord", "GuildCache", "Redis", "Runtime", "Worker", logging,
+                nioCore, nioHTTP1, nioPosix,
+            ]),
         tests(
             "APIServerTests",
-            ["APIServer", "ClusterAPI", "Discord", "Runtime", asyncHTTPClient, lifecycle, logging, nioCore, nioHTTP1]),
+            [
+                "APIServer", "ClusterAPI", "ClusterClient", "Discord", "Runtime", asyncHTTPClient, lifecycle, logging,
+                nioCore, nioHTTP1,
+            ]),
         tests(
             "SandboxTests",
             ["Discord", "Gateway", "Runtime", "Sandbox", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix]),
-        tests("LocalStackTests", ["ClusterAPI", "Discord", "LocalStack", system]),
+        tests(
+            "LocalStackTests", ["AMQP", "ClusterAPI", "Discord", "LocalStack", logging, nioCore, nioPosix, system]),
+        tests("HarnessTests", ["AMQP", "Harness", logging, nioCore, nioPosix]),
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: fuzzed,
+            path: "Tests/FuzzTests",
+            exclude: ["Fuzzer", "corpus"],
+            sources: ["Targets", "Replay"],
+            swiftSettings: settings
+        ),
         tests(
             "IntegrationTests",
             [
-                "ClusterAPI", "Discord", "Gateway", "LocalStack", "Postgres", "Sandbox", asyncHTTPClient, logging,
-                nioCore, nioHTTP1, nioPosix,
+                "AMQP", "ClusterAPI", "ControlAPI", "Discord", "Gateway", "Harness", "LocalStack", "Postgres",
+                "Sandbox",
+                "Worker", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix,
             ]
         ),
     ]
 )
+
+// `scripts/fuzz` builds with sanitizers, and nothing but the fuzzer.
+if Context.environment["FLOTILLA_FUZZ"] != nil {
+    let fuzzer = Target.executableTarget(
+        name: "Fuzzer",
+        dependencies: fuzzed,
+        path: "Tests/FuzzTests",
+        exclude: ["Replay", "corpus"],
+        sources: ["Targets", "Fuzzer"],
+        swiftSettings: settings
+    )
+    var needed = ["Fuzzer"]
+    let targets = package.targets + [fuzzer]
+    // Grows while it is walked through.
+    var next = 0
+    while next < needed.count {
+        for case .byNameItem(let name, _) in targets.first(where: { $0.name == needed[next] })?.dependencies ?? []
+        where !needed.contains(name) {
+            needed.append(name)
+        }
+        next += 1
+    }
+    package.targets = targets.filter { needed.contains($0.name) }
+    package.products = []
+}

@@ -16,10 +16,11 @@ struct BenchCommand: AsyncParsableCommand {
             """)
 
     enum Scenario: String, CaseIterable, ExpressibleByArgument {
-        case amqp, redis, postgres, gateway
+        case amqp, redis, postgres, gateway, ingest, pipeline, idle, flat
+        case guildLoad = "guild-load"
     }
 
-    @Argument(help: "Which to run; all when none is named.")
+    @Argument(help: "Which to run; all but flat when none is named.")
     var scenarios: [Scenario] = []
 
     @Option(help: "How often each side runs, in turn with the other; the median counts. From 1 to 25.")
@@ -28,7 +29,14 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Seconds of one round where the benchmark may choose. From 0.1 to 60.")
     var seconds = 2.0
 
+    @Option(help: "Minutes that flat takes; it stops the broker's process for a tenth of them. From 0.2 to 60.")
+    var minutes = 10.0
+
+    @Option(help: .hidden)
+    var serveReplay: Int?
+
     func validate() throws {
+        guard (0.2...60).contains(self.minutes) else { throw ValidationError("--minutes takes 0.2 to 60") }
         guard (1...25).contains(self.rounds) else { throw ValidationError("--rounds takes 1 to 25") }
         guard (0.1...60).contains(self.seconds) else { throw ValidationError("--seconds takes 0.1 to 60") }
     }
@@ -39,13 +47,21 @@ struct BenchCommand: AsyncParsableCommand {
             handler.logLevel = .warning
             return handler
         }
+        if let serveReplay { return try await ReplayProcess.serve(events: serveReplay) }
         let rounds = Rounds(count: self.rounds, length: .seconds(self.seconds))
-        for scenario in self.scenarios.isEmpty ? Scenario.allCases : self.scenarios {
+        let usual = Scenario.allCases.filter { $0 != .flat }
+        for scenario in self.scenarios.isEmpty ? usual : self.scenarios {
             switch scenario {
             case .amqp: try await PublishBenchmark(url: try Self.url("FLOTILLA_TEST_AMQP_URL")).run(rounds)
             case .redis: try await SetBenchmark(url: try Self.url("FLOTILLA_TEST_REDIS_URL")).run(rounds)
             case .postgres: try await SelectBenchmark(url: try Self.url("FLOTILLA_TEST_DATABASE_URL")).run(rounds)
             case .gateway: try await GatewayBenchmark().run(rounds)
+            case .ingest: try await IngestBenchmark().run(rounds)
+            case .guildLoad: try await GuildLoadBenchmark(url: try Self.url("FLOTILLA_TEST_REDIS_URL")).run(rounds)
+            case .idle: try await IdleBenchmark().run(rounds)
+            case .flat:
+                try await FlatBenchmark(url: try Self.url("FLOTILLA_TEST_AMQP_URL"), minutes: self.minutes).run()
+            case .pipeline: try await PipelineBenchmark(url: try Self.url("FLOTILLA_TEST_AMQP_URL")).run(rounds)
             }
         }
     }

@@ -3,14 +3,19 @@ import Foundation
 /// One metric of one scenario: the medians of our rounds and of the limit's, and the median of the rounds' ratios. The
 /// two sides of one round met the same machine, whatever else it did; those of different rounds may not have.
 struct Measurement {
-    /// What the ratio of ours to the limit should be.
+    /// What the ratio of ours to the limit should be, or our value itself.
     enum Goal {
         case atLeast(Double), atMost(Double)
+        case valueAtLeast(Double), valueAtMost(Double)
+        case none
 
-        func isMet(by ratio: Double) -> Bool {
+        func isMet(by ratio: Double, value: Double) -> Bool {
             switch self {
             case .atLeast(let bound): ratio >= bound
             case .atMost(let bound): ratio <= bound
+            case .valueAtLeast(let bound): value >= bound
+            case .valueAtMost(let bound): value <= bound
+            case .none: true
             }
         }
     }
@@ -19,6 +24,7 @@ struct Measurement {
     let metric: String
     let unit: String
     let ours: [Double]
+    /// Empty where there is none to compare with.
     let limit: [Double]
     let goal: Goal
 
@@ -28,15 +34,18 @@ struct Measurement {
     /// Prints the line, and the spread for people.
     func report() {
         let value = Self.text(Self.median(self.ours))
-        let limit = Self.text(Self.median(self.limit))
+        let limit = self.limit.isEmpty ? "null" : Self.text(Self.median(self.limit))
+        let ratio = self.limit.isEmpty ? "null" : Self.text(self.ratio)
         Self.write(
             #"{"scenario":"\#(self.scenario)","metric":"\#(self.metric)","value":\#(value),"unit":"\#(self.unit)","#
-                + #""limit":\#(limit),"ratio":\#(Self.text(self.ratio))}"#,
+                + #""limit":\#(limit),"ratio":\#(ratio)}"#,
             to: .standardOutput)
-        let verdict = self.goal.isMet(by: self.ratio) ? "met" : "MISSED"
+        let verdict = self.goal.isMet(by: self.ratio, value: Self.median(self.ours)) ? "met" : "MISSED"
+        let comparison =
+            self.limit.isEmpty
+            ? "" : ", limit \(Self.spread(self.limit)), ratio \(Self.spread(self.ratios))"
         Self.write(
-            "\(self.scenario) \(self.metric): \(Self.spread(self.ours)), limit \(Self.spread(self.limit)), "
-                + "ratio \(Self.spread(self.ratios)); goal \(self.goal) \(verdict)",
+            "\(self.scenario) \(self.metric): \(Self.spread(self.ours))\(comparison); goal \(self.goal) \(verdict)",
             to: .standardError)
     }
 
@@ -64,6 +73,9 @@ extension Measurement.Goal: CustomStringConvertible {
         switch self {
         case .atLeast(let bound): "≥ \(bound)"
         case .atMost(let bound): "≤ \(bound)"
+        case .valueAtLeast(let bound): "a value ≥ \(bound)"
+        case .valueAtMost(let bound): "a value ≤ \(bound)"
+        case .none: "none"
         }
     }
 }

@@ -1,6 +1,5 @@
 import AMQP
 import CBaselines
-import Foundation
 import Logging
 import NIOCore
 import NIOPosix
@@ -9,19 +8,7 @@ import NIOPosix
 /// librabbitmq loop with the same window, and that gathering publishes into few writes keeps its CPU a message low. The
 /// broker has the same cores, so what the client saves, the broker may use.
 struct PublishBenchmark {
-    private struct Sample {
-        let rate: Double
-        /// Microseconds.
-        let cpu: Double
-
-        init(messages: Int, seconds: Double, cpuSeconds: Double) {
-            self.rate = Double(messages) / seconds
-            self.cpu = cpuSeconds / Double(max(1, messages)) * 1e6
-        }
-    }
-
-    private static let bodySize = 1024
-    private static let window = 2048
+    private typealias Sample = SingleMessages.Sample
 
     let url: String
 
@@ -39,7 +26,7 @@ struct PublishBenchmark {
                 return try await Self.ours(connection, queue: queue, for: length)
             } limit: { length in
                 try await channel.purgeQueue(queue)
-                return try await self.limit(queue: queue, for: length)
+                return try await SingleMessages.rate(url: self.url, queue: queue, for: length)
             }
             _ = try await channel.deleteQueue(queue)
             await channel.close()
@@ -67,11 +54,11 @@ struct PublishBenchmark {
             exchange: "",
             routingKey: queue,
             properties: AMQPProperties(deliveryMode: .persistent),
-            body: ByteBuffer(repeating: 0, count: Self.bodySize)
+            body: ByteBuffer(repeating: 0, count: SingleMessages.bodySize)
         )
         let finished = connection.eventLoop.makePromise(of: WindowedPublisher.Total.self)
         let publisher = WindowedPublisher(
-            message, window: Self.window, until: .now() + TimeAmount(length), on: connection.eventLoop,
+            message, window: SingleMessages.window, until: .now() + TimeAmount(length), on: connection.eventLoop,
             finished: finished)
         let channel = try await connection.openChannel(delegate: publisher)
         try await channel.selectConfirms()
@@ -79,32 +66,9 @@ struct PublishBenchmark {
         channel.eventLoop.execute { publisher.start(on: channel) }
         let total = try await finished.futureResult.get()
         let sample = Sample(
-            messages: total.messages,
-            seconds: (total.end - start).inSeconds,
-            cpuSeconds: total.processCPU - cpu
-        )
+            rate: Double(total.messages) / (total.end - start).inSeconds,
+            cpu: (total.processCPU - cpu) / Double(max(1, total.messages)) * 1e6)
         await channel.close()
         return sample
-    }
-
-    /// On a thread of its own, since it blocks.
-    private func limit(queue: String, for length: Duration) async throws -> Sample {
-        let url = self.url
-        let result: Result<Sample, BenchmarkError> = await withCheckedContinuation { continuation in
-            Thread.detachNewThread {
-                var total = baseline_publishing()
-                var error = [CChar](repeating: 0, count: 256)
-                let status = baseline_publish(
-                    url, queue, Self.bodySize, UInt64(Self.window), length.inSeconds, &total, &error, error.count)
-                let message = String(decoding: error.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-                continuation.resume(
-                    returning: status == 0
-                        ? .success(
-                            Sample(
-                                messages: Int(total.messages), seconds: total.seconds, cpuSeconds: total.cpu_seconds))
-                        : .failure(BenchmarkError("the C loop failed: \(message)")))
-            }
-        }
-        return try result.get()
     }
 }

@@ -58,11 +58,20 @@ struct SetBenchmark {
     }
 
     private static func limit(_ configuration: RedisConfiguration, commands: Int) async throws -> Double {
+        try await self.limit(
+            configuration, connections: self.pipelines, depth: self.depth, commands: commands,
+            valueSize: self.valueSize, keyCount: self.keyCount)
+    }
+
+    /// SETs a second of redis-benchmark.
+    static func limit(
+        _ configuration: RedisConfiguration, connections: Int, depth: Int, commands: Int, valueSize: Int, keyCount: Int
+    ) async throws -> Double {
         guard let endpoint = configuration.endpoints.first else { throw BenchmarkError("no Redis server is given") }
         var arguments = [
             "-h", endpoint.host, "-p", String(endpoint.port), "-t", "set", "--csv",
-            "-c", String(self.pipelines), "-P", String(self.depth), "-n", String(commands),
-            "-d", String(self.valueSize), "-r", String(self.keyCount),
+            "-c", String(connections), "-P", String(depth), "-n", String(commands), "-d", String(valueSize),
+            "-r", String(keyCount),
         ]
         if let user = configuration.username { arguments += ["--user", user] }
         if let password = configuration.password { arguments += ["-a", password] }

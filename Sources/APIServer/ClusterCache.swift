@@ -1,4 +1,5 @@
 import ClusterAPI
+import ClusterClient
 
 /// The coordinator's view of the cluster, asked for at most twice a second, however many dashboards look.
 actor ClusterCache {

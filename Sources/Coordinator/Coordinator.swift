@@ -1,5 +1,6 @@
 import AMQP
 import AsyncHTTPClient
+import CoordinatorCore
 import Hummingbird
 package import Logging
 import NIOPosix
@@ -48,7 +49,7 @@ private struct LeadingService: Service {
         }
         self.health.setReady("database")
         let store = ClusterStore(pool: self.pool, leaderEpoch: lease.epoch)
-        let loaded = try await store.load(leaseEnds: self.settings.policy.lease)
+        let loaded = try await store.load()
         let topology = BrokerTopology(lanes: self.settings.policy.lanes, logger: self.logger)
         let health = self.health
         let client = AMQPClient(
@@ -66,7 +67,8 @@ private struct LeadingService: Service {
             onFailedAttempt: { health.setReady("broker", failing: $0.description) })
         let keeper = ClusterKeeper(
             policy: self.settings.policy, loaded: loaded, store: store, topology: topology,
-            permits: PermitLedger(pool: self.pool), leader: lease, logger: self.logger)
+            permits: PermitLedger(pool: self.pool, leaderEpoch: lease.epoch, policy: self.settings.policy.identify),
+            leader: lease, logger: self.logger)
         let directory = DiscordDirectory(
             apiURL: self.settings.discordAPIURL, token: self.settings.discordToken, http: .shared)
         let watch = ApplicationWatch(

@@ -1,5 +1,6 @@
 import AMQP
 import ClusterAPI
+import CoordinatorCore
 import Postgres
 package import Runtime
 

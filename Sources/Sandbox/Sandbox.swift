@@ -15,6 +15,8 @@ package final class Sandbox: Sendable {
     package let httpsPort: Int?
     package let gatewayPort: Int
     package let gatewayTLSPort: Int?
+    /// Of the listener that READY names for RESUME, where there is one.
+    package let resumePort: Int?
     package let host: String
     /// What clients are told to connect to.
     package var gatewayURL: String { self.hub.gatewayURL(isSecure: false) }
@@ -25,19 +27,22 @@ package final class Sandbox: Sendable {
     private let group: ServiceGroup
     /// Runs the services for as long as the sandbox lives; `stop` waits for it.
     private let running: Task<Void, any Error>
-    private let gateways: [GatewayServer]
+    private let gateways: Gateways
+    private let faults: FaultRunner
     private let store: SQLiteStore?
     private let health: HealthState
 
     init(
-        ports: (http: Int, https: Int?), gateways: (plain: GatewayServer, tls: GatewayServer?), host: String, hub: Hub,
+        ports: (http: Int, https: Int?), gateways: Gateways, host: String, hub: Hub, faults: FaultRunner,
         group: ServiceGroup, running: Task<Void, any Error>, store: SQLiteStore?, health: HealthState
     ) {
         self.httpPort = ports.http
         self.httpsPort = ports.https
-        self.gatewayPort = gateways.plain.port
-        self.gatewayTLSPort = gateways.tls?.port
-        self.gateways = [gateways.plain] + (gateways.tls.map { [$0] } ?? [])
+        self.gatewayPort = gateways.plain?.port ?? 0
+        self.gatewayTLSPort = gateways.secure?.port
+        self.resumePort = gateways.resume?.port
+        self.gateways = gateways
+        self.faults = faults
         self.host = host
         self.hub = hub
         self.group = group
@@ -52,7 +57,9 @@ package final class Sandbox: Sendable {
     /// Takes no more work, closes gateway connections so that clients may resume, ends requests, writes what is left.
     package func stop() async {
         self.health.setReady("serving", failing: "stopping")
-        for gateway in self.gateways { await gateway.close() }
+        self.faults.stop()
+        await self.gateways.close()
+        self.hub.endAllSessions()
         await self.group.triggerGracefulShutdown()
         // Why it ended matters to whoever waits for it, not to who stops it.
         _ = try? await self.running.value

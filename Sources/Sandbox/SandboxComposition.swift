@@ -23,23 +23,36 @@ struct SandboxComposition {
         try await store?.commit()
         let health = HealthState(required: ["serving"])
         let group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
-        let gateway = try await self.gateway(hub, port: self.settings.gatewayPort, tls: nil, group)
-        var secureGateway: GatewayServer?
-        if let certificate = self.settings.certificateFile, let key = self.settings.privateKeyFile {
-            do {
-                let tls = try GatewayServerTLS(certificateFile: certificate, privateKeyFile: key)
-                secureGateway = try await self.gateway(hub, port: self.settings.gatewayTLSPort, tls: tls, group)
-            } catch {
-                await gateway.close()
-                throw error
-            }
-        }
+        let replay = try self.settings.replay.map { try ReplaySource($0) }
+        var gateways = Gateways()
         do {
-            return try await self.serve(hub, passwords, (gateway, secureGateway), store, ledger, health)
+            try await self.listen(&gateways, hub, replay, group)
+            return try await self.serve(hub, passwords, gateways, store, ledger, health)
         } catch {
-            await gateway.close()
-            await secureGateway?.close()
+            await gateways.close()
             throw error
+        }
+    }
+
+    private func listen(
+        _ gateways: inout Gateways, _ hub: Hub, _ replay: ReplaySource?, _ group: any EventLoopGroup
+    ) async throws {
+        var tls: GatewayServerTLS?
+        if let certificate = self.settings.certificateFile, let key = self.settings.privateKeyFile {
+            tls = try GatewayServerTLS(certificateFile: certificate, privateKeyFile: key)
+        }
+        gateways.plain = try await self.gateway(
+            hub, replay, port: self.settings.gatewayPort, tls: nil, .gateway, group)
+        if let tls {
+            gateways.secure = try await self.gateway(
+                hub, replay, port: self.settings.gatewayTLSPort, tls: tls, .gateway, group)
+        }
+        if let port = self.settings.resumePort {
+            gateways.resume = try await self.gateway(hub, replay, port: port, tls: nil, .resume, group)
+            if let tls {
+                // A fixed port is the plain listener's.
+                gateways.secureResume = try await self.gateway(hub, replay, port: 0, tls: tls, .resume, group)
+            }
         }
     }
 
@@ -57,13 +70,15 @@ struct SandboxComposition {
             world.openGuilds = SandboxSettings.demoGuildIDs.filter { world.guilds[$0] != nil }
             world.replaceCredentials(of: DemoWorld.applicationID, with: token)
         }
+        if let spec = self.settings.world { GeneratedWorld.add(spec, to: &world) }
         _ = world.takeDispatches()
         if let store { store.enqueue(world.takeChanges()) }
         return world
     }
 
     private func gateway(
-        _ hub: Hub, port: Int, tls: GatewayServerTLS?, _ group: any EventLoopGroup
+        _ hub: Hub, _ replay: ReplaySource?, port: Int, tls: GatewayServerTLS?, _ entrance: Door.Entrance,
+        _ group: any EventLoopGroup
     ) async throws -> GatewayServer {
         var limits = GatewayLimits.server
         limits.maxConnections = self.settings.gateway.maxConnections
@@ -73,10 +88,14 @@ struct SandboxComposition {
         return try await ListenerError.naming(self.settings.host, port, purpose: "sandbox gateway") {
             do {
                 return try await GatewayServer.start(
-                    host: self.settings.host, port: port, tls: tls, limits: limits, group: group
+                    host: self.settings.host, port: port, tls: tls, limits: limits, group: group,
+                    admission: { _ in hub.admission(at: entrance) }
                 ) {
                     connection, request in
-                    Self.accept(connection, request, isSecure: tls != nil, hub, logger)
+                    if let replay {
+                        return replay.accept(connection) { hub.gatewayURL(isSecure: tls != nil) }
+                    }
+                    return Self.accept(connection, request, isSecure: tls != nil, hub, logger)
                 }
             } catch let error as GatewayError {
                 // The port's own error is what tells a taken one.
@@ -91,30 +110,37 @@ struct SandboxComposition {
     ) -> (any GatewayConnectionDelegate)? {
         let version = request.version ?? 10
         let handler = GatewayConnectionHandler(
-            hub: hub, terms: .init(version: version, isSecure: isSecure), logger: logger)
+            id: hub.nextConnectionID(), connection: connection, hub: hub,
+            terms: .init(version: version, isSecure: isSecure), logger: logger)
         guard [9, 10].contains(version) else {
-            handler.refuse(.invalidAPIVersion, "Invalid API version.", on: connection)
+            handler.refuse(.invalidAPIVersion, "Invalid API version.")
             return handler
         }
         guard request.encoding ?? "json" == "json" else {
-            handler.refuse(.decodeError, "Only the encoding json is spoken here.", on: connection)
+            handler.refuse(.decodeError, "Only the encoding json is spoken here.")
             return handler
         }
-        handler.start(on: connection)
+        handler.start()
         return handler
     }
 
     private func serve(
-        _ hub: Hub, _ passwords: Passwords, _ gateways: (plain: GatewayServer, tls: GatewayServer?),
-        _ store: SQLiteStore?,
-        _ ledger: Ledger?, _ health: HealthState
+        _ hub: Hub, _ passwords: Passwords, _ gateways: Gateways, _ store: SQLiteStore?, _ ledger: Ledger?,
+        _ health: HealthState
     ) async throws -> Sandbox {
-        let service = RESTService(hub: hub, limits: self.settings.rateLimits, passwords: passwords, logger: self.logger)
+        let faults = FaultRunner(hub: hub)
+        let traffic = self.settings.world.map {
+            TrafficRunner(hub: hub, seed: $0.seed, eventsPerSecond: self.settings.traffic)
+        }
+        let service = RESTService(
+            hub: hub, limits: self.settings.rateLimits, passwords: passwords, faults: faults,
+            traffic: traffic, controlToken: self.settings.controlToken, logger: self.logger)
         let adapter = HTTPAdapter(
             service: service, files: StaticFiles(folder: self.settings.pageFolder ?? ChatPage.folder), health: health)
         let (ports, listening) = AsyncStream.makeStream(of: (isTLS: Bool, port: Int).self)
-        var services: [any Service] = [Sweeper(hub: hub)]
+        var services: [any Service] = [Sweeper(hub: hub), GuildLoader(hub: hub)]
         if let ledger { services.insert(ledger, at: 0) }
+        if let traffic { services.append(traffic) }
         services.append(
             HTTPListener(host: self.settings.host, port: self.settings.httpPort, tls: nil, adapter: adapter) {
                 listening.yield((false, $0))
@@ -149,18 +175,27 @@ struct SandboxComposition {
             throw SandboxError(.stopped, "the sandbox stopped before it listened")
         }
         let host = Self.reachableHost(self.settings.host)
-        let told = self.settings.publicGatewayURL
-        hub.setAddresses(
-            .init(
-                plain: told ?? "ws://\(host):\(gateways.plain.port)",
-                secure: told.flatMap { $0.hasPrefix("wss://") ? $0 : nil }
-                    ?? gateways.tls.map { "wss://\(host):\($0.port)" }))
+        hub.setAddresses(self.addresses(of: gateways, host: host))
         hub.setBaseURL(self.settings.publicURL ?? "http://\(host):\(httpPort)")
+        if let schedule = self.settings.faults { faults.follow(schedule) }
         health.setReady("serving")
         return Sandbox(
-            ports: (httpPort, httpsPort), gateways: gateways, host: host, hub: hub, group: group, running: running,
-            store: store,
-            health: health)
+            ports: (httpPort, httpsPort), gateways: gateways, host: host, hub: hub, faults: faults, group: group,
+            running: running, store: store, health: health)
+    }
+
+    private func addresses(of gateways: Gateways, host: String) -> Hub.Addresses {
+        let told = self.settings.publicGatewayURL
+        var addresses = Hub.Addresses()
+        addresses.plain = told ?? gateways.plain.map { "ws://\(host):\($0.port)" } ?? ""
+        addresses.secure =
+            told.flatMap { $0.hasPrefix("wss://") ? $0 : nil } ?? gateways.secure.map { "wss://\(host):\($0.port)" }
+        let resume = self.settings.publicResumeURL
+        addresses.resume = resume ?? gateways.resume.map { "ws://\(host):\($0.port)" }
+        addresses.secureResume =
+            resume.flatMap { $0.hasPrefix("wss://") ? $0 : nil }
+            ?? gateways.secureResume.map { "wss://\(host):\($0.port)" }
+        return addresses
     }
 
     /// How this machine's own clients reach what listens on `host`.
@@ -184,6 +219,18 @@ struct SandboxComposition {
             throw SandboxError(
                 .tlsUnusable, "can't use the certificate \(certificate) with the key \(key)", underlying: error)
         }
+    }
+}
+
+/// The gateway's listeners.
+struct Gateways: Sendable {
+    var plain: GatewayServer?
+    var secure: GatewayServer?
+    var resume: GatewayServer?
+    var secureResume: GatewayServer?
+
+    func close() async {
+        for server in [self.plain, self.secure, self.resume, self.secureResume] { await server?.close() }
     }
 }
 

@@ -8,6 +8,9 @@ struct SandboxMetrics: Sendable {
     let refusedIdentifies: Counter
     let resumes: Counter
     let refusedResumes: Counter
+    let ignoredPresences: Counter
+    let faults: Counter
+    let traffic: Counter
     private let requests: [Int: Counter]
 
     init(_ registry: MetricRegistry = MetricRegistry()) {
@@ -20,6 +23,11 @@ struct SandboxMetrics: Sendable {
             identifies, help: "Identifies by outcome.", labels: ["outcome": "refused"])
         self.resumes = registry.counter(resumes, help: "Resumes by outcome.", labels: ["outcome": "taken"])
         self.refusedResumes = registry.counter(resumes, help: "Resumes by outcome.", labels: ["outcome": "refused"])
+        self.ignoredPresences = registry.counter(
+            "flotilla_sandbox_presence_updates_ignored_total", help: "Presence updates beyond 5 in 20 s.")
+        self.faults = registry.counter("flotilla_sandbox_faults_total", help: "Faults that were let happen.")
+        self.traffic = registry.counter(
+            "flotilla_sandbox_traffic_total", help: "Things that traffic let happen in the generated world.")
         self.requests = Dictionary(
             uniqueKeysWithValues: (2...5).map { status in
                 let labels = ["status": "\(status)xx"]

@@ -12,6 +12,10 @@ package final class ShardMetrics: Sendable {
     let returned: Counter
     let republished: Counter
     let confirmSeconds: Histogram
+    let confirmStalls: Counter
+    let gaps: Counter
+    let planInvalid: Gauge
+    let brokerBlocked: Gauge
     let bufferedBytes: Gauge
     let identifies: Counter
     let resumes: Counter
@@ -20,6 +24,10 @@ package final class ShardMetrics: Sendable {
     let malformed: Counter
     let pauses: Counter
     let fences: Counter
+    let deafSockets: Counter
+    let commands: Counter
+    let refusedCommands: Counter
+    let droppedAnswers: Counter
     let slotsReady: Gauge
     let slots: Gauge
 
@@ -41,6 +49,14 @@ package final class ShardMetrics: Sendable {
         self.republished = registry.counter(
             "flotilla_shard_messages_republished_total", help: "Messages sent again after their channel was lost.")
         self.confirmSeconds = registry.histogram("flotilla_shard_confirm_seconds", help: "From publish to confirm.")
+        self.confirmStalls = registry.counter(
+            "flotilla_shard_confirm_stalls_total", help: "Times that confirms did not come and a channel was given up.")
+        self.gaps = registry.counter(
+            "flotilla_shard_gaps_total", help: "Gap records that every lane has.")
+        self.brokerBlocked = registry.gauge(
+            "flotilla_shard_broker_blocked", help: "1 while a broker connection takes no publishes.")
+        self.planInvalid = registry.gauge(
+            "flotilla_shard_plan_invalid", help: "1 while the publish plan's file can't be used.")
         self.bufferedBytes = registry.gauge("flotilla_shard_buffered_bytes", help: "Bytes of events not yet confirmed.")
         self.identifies = registry.counter("flotilla_shard_identifies_total", help: "IDENTIFYs sent.")
         self.resumes = registry.counter("flotilla_shard_resumes_total", help: "RESUMEs sent.")
@@ -53,6 +69,14 @@ package final class ShardMetrics: Sendable {
             "flotilla_shard_pauses_total", help: "Times that sockets were left unread for lack of room.")
         self.fences = registry.counter(
             "flotilla_shard_fences_total", help: "Times that the broker had cut this process off.")
+        self.deafSockets = registry.counter(
+            "flotilla_shard_deaf_sockets_total",
+            help: "Connections that answered heartbeats but were silent against their norm.")
+        self.commands = registry.counter("flotilla_shard_commands_total", help: "Commands received from the broker.")
+        self.refusedCommands = registry.counter(
+            "flotilla_shard_commands_refused_total", help: "Commands answered with an error.")
+        self.droppedAnswers = registry.counter(
+            "flotilla_shard_command_answers_dropped_total", help: "Answers that there was no channel or room for.")
         self.slotsReady = registry.gauge("flotilla_shard_slots_ready", help: "Slots whose session is live.")
         self.slots = registry.gauge("flotilla_shard_slots", help: "Slots granted to this process.")
     }

@@ -1,5 +1,7 @@
 import AMQP
 import ClusterAPI
+import ControlAPI
+import Foundation
 import Gateway
 import NIOCore
 package import Runtime
@@ -10,10 +12,14 @@ package struct ShardSettings: Sendable {
     let memberToken: Secret
     let registration: MemberRegistration
     let tokens: ApplicationTokens
-    let broker: AMQPConfiguration?
+    private(set) var broker: AMQPConfiguration?
     let eventLoops: Int
     let bufferBytes: Int
     var slot: SlotSettings
+    let planFile: String?
+    /// How often the file is looked at.
+    var planInterval: Duration = .seconds(2)
+    var control = ControlNames()
     package let operations: OperationsServer.Settings
 
     package init(_ reader: SettingsReader, processID: Int32, version: String) {
@@ -60,7 +66,25 @@ package struct ShardSettings: Sendable {
             help: "MiB of unconfirmed events past which sockets are left unread.")
         self.bufferBytes = megabytes << 20
         self.slot = SlotSettings(reader)
+        self.planFile = reader.optionalString(
+            "shard.plan-file", help: "JSON file with the publish plan, read again when it changes and on SIGHUP.")
+        if let path = self.planFile {
+            do {
+                self.slot.plan = PublishPlan(self.slot.dropRules + (try PublishPlanFile(path: path)).rules)
+            } catch {
+                reader.reportProblem("shard.plan-file", given: path, expected: "a publish plan: \(error)")
+            }
+        }
+        self.slot.cache = CacheSettings(reader)
         self.operations = OperationsServer.Settings(reader)
+    }
+}
+
+extension ShardSettings {
+    /// Counts all events as confirmed and sends none: for measuring what comes before the broker.
+    package mutating func discardEvents() {
+        self.slot.discardsEvents = true
+        self.broker = nil
     }
 }
 
@@ -77,11 +101,12 @@ extension SlotSettings {
             reader.string(
                 "gateway.resume-hosts", default: "discord.gg",
                 help: "Domains that READY may name for resuming, besides the gateway's own host."))
-        self.plan = PublishPlan(
-            dropping: reader.string(
-                "shard.drop-events", default: "", help: "Names of events that are not published, with commas between."
-            )
-            .split(separator: ",").map { $0.filter { $0 != " " } })
+        let dropped = reader.string(
+            "shard.drop-events", default: "", help: "Names of events that are not published, with commas between."
+        )
+        .split(separator: ",").map { $0.filter { $0 != " " } }
+        if !dropped.isEmpty { self.dropRules = [.init(events: dropped, destination: .nowhere)] }
+        self.plan = PublishPlan(self.dropRules)
         self.limits.windowEvents = reader.int(
             "shard.window-events", default: 2_048, in: 1...1_000_000,
             help: "Unconfirmed events of a slot on their way to the broker.")
@@ -91,6 +116,12 @@ extension SlotSettings {
         self.limits.laneMessages = reader.int(
             "shard.lane-messages", default: 1, in: 1...64,
             help: "Messages of one slot and lane on their way at once; above 1 a refused message may be overtaken.")
+        let presence = reader.optionalString(
+            "gateway.presence", help: "What bots show until a command says otherwise: the JSON of a presence update.")
+        if let presence { self.readPresence(presence, reader) }
+        self.confirmTimeout = reader.duration(
+            "shard.confirm-timeout", default: .seconds(30), in: .milliseconds(100)...(.seconds(600)),
+            help: "A confirm that takes longer makes everything go again through a new channel.")
         self.flushTimeout = reader.duration(
             "shard.flush-timeout", default: .seconds(8), in: .milliseconds(100)...(.seconds(60)),
             help: "How long a hand-over waits for confirms.")
@@ -102,6 +133,19 @@ extension SlotSettings {
             } catch {
                 reader.reportProblem("gateway.ca-file", given: authority, expected: "a PEM file with certificates")
             }
+        }
+    }
+
+    private mutating func readPresence(_ text: String, _ reader: SettingsReader) {
+        do {
+            let presence = try JSONDecoder().decode(PresenceUpdate.self, from: Data(text.utf8))
+            try presence.validate()
+            self.presence = presence
+        } catch {
+            reader.reportProblem(
+                "gateway.presence", given: text,
+                expected: "JSON such as {\"status\":\"online\",\"activities\":[{\"name\":\"chess\",\"type\":0}]}"
+                    + ((error as? ControlProblem).map { " (\($0.message))" } ?? ""))
         }
     }
 }

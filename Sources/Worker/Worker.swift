@@ -1,7 +1,9 @@
 import AMQP
 import ClusterAPI
+import ClusterClient
 import Discord
 import Foundation
+import GuildCache
 package import Logging
 import NIOPosix
 import Redis
@@ -9,21 +11,27 @@ import Runtime
 
 /// Builds a worker and runs it until it is told to stop.
 package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws {
-    guard var broker = settings.broker, let redisConfiguration = settings.redis else { return }
+    guard var broker = settings.broker, var redisConfiguration = settings.redis else { return }
     broker.connectionName = "flotilla worker \(settings.member.id)"
     broker.connectTimeout = .seconds(5)
     let metrics = MetricRegistry()
     let health = HealthState(required: ["broker", "lease"])
     let operations = OperationsServer(settings.operations, health: health, metrics: metrics, logger: logger)
+    redisConfiguration.scripts += CacheScripts.all
     let redis = try RedisClient(configuration: redisConfiguration, logger: logger)
+    let cache = GuildCache(redis: redis)
     let rest = DiscordREST(
         apiURL: settings.discordAPIURL, token: settings.discordToken,
         global: GlobalRateLimit(redis: redis, application: botID(of: settings.discordToken), logger: logger),
         metrics: metrics, logger: logger)
-    let registry = CommandRegistry(modules: [PingModule(), HelpModule()])
+    let modules: [any WorkerModule] = [PingModule(), HelpModule(), GuildModule(cache: cache)]
+    let registry = CommandRegistry(modules: modules)
+    let workerMetrics = WorkerMetrics(metrics)
     let handler = DeliveryHandler(
         commands: CommandHandler(registry: registry) { Int64(Date().timeIntervalSince1970 * 1000) },
-        sender: EffectSender(rest: rest, logger: logger), metrics: WorkerMetrics(metrics), logger: logger)
+        sender: EffectSender(rest: rest, logger: logger),
+        gaps: GapHandler(modules: modules, metrics: workerMetrics, logger: logger), cache: cache,
+        metrics: workerMetrics, logger: logger)
     let configuration = broker
     let group = MultiThreadedEventLoopGroup.singleton
     let makeConsumer: @Sendable (String, QueueConsumer.Order, @escaping @Sendable (String?) -> Void) -> QueueConsumer =
@@ -41,8 +49,14 @@ package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws 
         makeLaneConsumer: { makeConsumer("lane.\($0)", .strict) { _ in } },
         commandConsumer: makeConsumer("commands", .none) { health.setReady("broker", failing: $0) },
         health: health, logger: logger)
+    var control = broker
+    control.connectionName = "flotilla worker \(settings.member.id) commands to shards"
+    let shards = ShardControl(configuration: control, eventLoop: group.next(), logger: logger)
     let registration = CommandRegistration(registry: registry, rest: rest, logger: logger)
-    try await runServices([operations, redis, registration, member], logger: logger)
+    let refill = GuildRefill(
+        redis: redis, rest: RefillSource(rest: rest), requestsPerSecond: settings.refetchRate,
+        metrics: RefillMetrics(metrics), logger: logger)
+    try await runServices([operations, redis, registration, refill, shards, member], logger: logger)
 }
 
 /// A bot token's first part is the bot's id in base64: it names the bot in keys without telling the token.

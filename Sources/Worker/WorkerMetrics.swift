@@ -3,12 +3,15 @@ import Runtime
 struct WorkerMetrics: Sendable {
     let events: Counter
     let parked: Counter
+    let gaps: Counter
     let delay: Histogram
 
     init(_ registry: MetricRegistry) {
         self.events = registry.counter("flotilla_worker_events_total", help: "Events handled.")
         self.parked = registry.counter(
             "flotilla_worker_parked_total", help: "Events and messages put into the parking queue.")
+        self.gaps = registry.counter(
+            "flotilla_worker_gaps_total", help: "Gap records read from lanes, one a lane for each lost session.")
         self.delay = registry.histogram(
             "flotilla_worker_event_delay_seconds", help: "From the shard reading an event to its effects being done.")
     }

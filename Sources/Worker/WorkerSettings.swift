@@ -13,6 +13,8 @@ package struct WorkerSettings: Sendable {
     let broker: AMQPConfiguration?
     let redis: RedisConfiguration?
     let prefetch: Int
+    /// Requests a second of this process for the guild cache; 0: none.
+    let refetchRate: Int
     let operations: OperationsServer.Settings
 
     package init(_ reader: SettingsReader, processID: Int32, version: String) {
@@ -44,6 +46,9 @@ package struct WorkerSettings: Sendable {
         ) { try RedisConfiguration(url: $0) }
         self.prefetch = reader.int(
             "prefetch", default: 16, in: 1...1000, help: "Messages of a queue that a worker holds at once.")
+        self.refetchRate = reader.int(
+            "cache.refetch-rate", default: 5, in: 0...40,
+            help: "REST requests a second of this process for guilds whose cache is unsure; 0 for none.")
         self.operations = OperationsServer.Settings(reader)
     }
 }

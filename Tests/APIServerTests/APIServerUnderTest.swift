@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import ClusterAPI
+import ClusterClient
 import Foundation
 import Logging
 import NIOCore

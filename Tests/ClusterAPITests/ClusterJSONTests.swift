@@ -46,7 +46,11 @@ struct ClusterJSONTests {
                 ObservedSlot(
                     slot: self.slot, epoch: 1 << 62, status: .handingOver, session: session, guilds: 2,
                     eventsPerSecond: 1.5,
-                    bytesPerSecond: 2.5, latencyMilliseconds: 40, reason: "because")
+                    bytesPerSecond: 2.5, latencyMilliseconds: 40, reason: "because",
+                    gaps: [
+                        SessionGap(
+                            session: "old", after: .max, reason: "resume_attempts", numShards: 4, atMilliseconds: 1)
+                    ])
             ], lanes: [0, 31], draining: true)
         #expect(try self.roundTrip(renewal) == renewal)
         let desired = DesiredState(

@@ -1,5 +1,7 @@
 import AMQP
 import ClusterAPI
+import ControlAPI
+import CoordinatorCore
 import Logging
 import NIOCore
 import NIOPosix
@@ -32,7 +34,8 @@ struct BrokerTopologyTests {
         ] {
             try await channel.deleteQueue(queue)
         }
-        for exchange in [BrokerTopology.events, BrokerTopology.deadLetters] {
+        let names = ControlNames()
+        for exchange in [BrokerTopology.events, BrokerTopology.deadLetters, names.requests, names.replies] {
             try await channel.deleteExchange(exchange)
         }
         await connection.close()
@@ -50,19 +53,20 @@ struct BrokerTopologyTests {
         async throws
     {
         try await self.withTopology { topology, connection in
-            let old = MemberRegistered.exchange(member: "topology-test", incarnation: 1)
-            let new = MemberRegistered.exchange(member: "topology-test", incarnation: 2)
-            try await topology.admit(exchange: old)
-            try await topology.admit(exchange: new)
+            let first = ClusterState.Owner(member: "topology-test", incarnation: 1)
+            let second = ClusterState.Owner(member: "topology-test", incarnation: 2)
+            let (old, new) = (first.exchange, second.exchange)
+            try await topology.admit(first)
+            try await topology.admit(second)
             let publisher = try await connection.openChannel()
             try await publisher.selectConfirms()
             for key in ["lane.0", "lane.1", "commands"] {
                 try await publisher.publishConfirmed(self.message(old, key, "before"))
             }
 
-            try await topology.fence(exchange: old)
+            try await topology.fence(first)
             // Deleting what is gone succeeds: a fence may be repeated.
-            try await topology.fence(exchange: old)
+            try await topology.fence(first)
             do {
                 try await publisher.publishConfirmed(self.message(old, "lane.0", "after"))
                 Issue.record("a fenced life has published")
@@ -82,7 +86,42 @@ struct BrokerTopologyTests {
                 if bodies.last == "next" { break }
             }
             #expect(bodies == ["before", "next"])
-            try await topology.fence(exchange: new)
+            try await topology.fence(second)
+        }
+    }
+
+    @Test func `A member's queue of commands is bound by itself, refuses what is too much, and goes with the fence`()
+        async throws
+    {
+        try await self.withTopology { topology, connection in
+            let owner = ClusterState.Owner(member: "control-test", incarnation: 7)
+            try await topology.admit(owner)
+            try await topology.admit(owner)
+            let requests = ControlNames().requests
+            let channel = try await connection.openChannel()
+            let command = self.message(requests, "10.1.0", "a command")
+            await #expect(throws: AMQPError.self) { try await channel.publishConfirmed(command) }
+            try await channel.bindQueue(owner.controlQueue, to: requests, routingKey: "10.1.0")
+            for _ in 0..<Int(BrokerTopology.mostWaitingCommands) / 100 {
+                try await channel.publishConfirmed([AMQPMessage](repeating: command, count: 100))
+            }
+            do {
+                // Which of those beyond the bound is refused first is the broker's to say.
+                try await channel.publishConfirmed([AMQPMessage](repeating: command, count: 100))
+                Issue.record("a queue took more commands than its bound")
+            } catch let error as AMQPError {
+                #expect(error.code == .nacked, "\(error)")
+            }
+            let status = try await channel.declareQueue(owner.controlQueue, passive: true)
+            #expect(status.messageCount <= UInt32(BrokerTopology.mostWaitingCommands) + 1)
+
+            try await topology.fence(owner)
+            do {
+                try await channel.publishConfirmed(command)
+                Issue.record("a fenced member still gets commands")
+            } catch let error as AMQPError {
+                #expect(error.code == .returned && error.replyCode == 312, "\(error)")
+            }
         }
     }
 
@@ -98,7 +137,8 @@ struct BrokerTopologyTests {
     @Test func `Without a broker it refuses at once`() async throws {
         let topology = BrokerTopology(lanes: 1, logger: self.logger)
         #expect(!topology.isReady)
-        await #expect(throws: BrokerTopology.NotConnected.self) { try await topology.fence(exchange: "gw.m.a.1") }
-        await #expect(throws: BrokerTopology.NotConnected.self) { try await topology.admit(exchange: "gw.m.a.1") }
+        let owner = ClusterState.Owner(member: "a", incarnation: 1)
+        await #expect(throws: BrokerTopology.NotConnected.self) { try await topology.fence(owner) }
+        await #expect(throws: BrokerTopology.NotConnected.self) { try await topology.admit(owner) }
     }
 }

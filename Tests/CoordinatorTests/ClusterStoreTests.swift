@@ -1,4 +1,5 @@
 import ClusterAPI
+import CoordinatorCore
 import Discord
 import Foundation
 import Postgres
@@ -21,7 +22,7 @@ struct ClusterStoreTests {
     ) -> ClusterState.MemberState {
         .init(
             registration: MemberRegistration(id: id, kind: .shard, capacity: 250, zone: "z'1", version: "0.1"),
-            incarnation: incarnation, startedAt: self.date, leaseEnds: .seconds(6), phase: phase)
+            incarnation: incarnation, startedAt: self.date, leaseEnds: .zero, phase: phase)
     }
 
     private func slot(
@@ -41,13 +42,13 @@ struct ClusterStoreTests {
             gatewayURL: "wss://gateway")
     }
 
-    private func rows(_ members: [ClusterState.MemberState]) -> [ClusterStore.MemberRow] {
+    private func rows(_ members: [ClusterState.MemberState]) -> [StateBatch.MemberRow] {
         members.map { .init(id: $0.registration.id, state: $0) }
     }
 
     @Test func `A new cluster has nothing`() async throws {
         try await CoordinatorDatabase.run { pool in
-            let loaded = try await self.store(pool).load(leaseEnds: .seconds(6))
+            let loaded = try await self.store(pool).load()
             #expect(
                 loaded.members.isEmpty && loaded.slots.isEmpty && loaded.incarnations.isEmpty
                     && loaded.applications.isEmpty)
@@ -71,15 +72,10 @@ struct ClusterStoreTests {
                     self.application(generation: 1, numShards: 4), self.application(generation: 2, numShards: 8),
                 ],
                 lanes: [0: .init(primary: "a", standby: "b"), 3: .init(primary: nil, standby: nil)])
-            let loaded = try await store.load(leaseEnds: .seconds(9))
+            let loaded = try await store.load()
             #expect(loaded.lanes == [0: .init(primary: "a", standby: "b"), 3: .init(primary: nil, standby: nil)])
             #expect(loaded.incarnations == ["a": 7, "b": 1, "c": 1])
-            let expected = members.map { member in
-                var member = member
-                member.leaseEnds = .seconds(9)
-                return member
-            }
-            #expect(loaded.members.sorted { $0.registration.id < $1.registration.id } == expected)
+            #expect(loaded.members.sorted { $0.registration.id < $1.registration.id } == members)
             #expect(loaded.slots.sorted { $0.slot < $1.slot } == slots)
             #expect(loaded.applications == [self.application(generation: 2, numShards: 8)])
         }
@@ -97,7 +93,7 @@ struct ClusterStoreTests {
                 members: self.rows([self.member("b", incarnation: 2)]) + [.init(id: "a", state: nil)],
                 slots: [self.slot(0, epoch: 2)],
                 applications: [])
-            let loaded = try await store.load(leaseEnds: .zero)
+            let loaded = try await store.load()
             #expect(loaded.members.map(\.registration.id) == ["b"])
             #expect(loaded.incarnations == ["a": 1, "b": 2])
             #expect(loaded.slots == [self.slot(0, epoch: 2)], "owner and session are gone")
@@ -116,10 +112,28 @@ struct ClusterStoreTests {
                     members: self.rows([self.member("x")]), slots: [self.slot(0, epoch: 99)],
                     applications: [self.application(generation: 1, numShards: 4)])
             }
-            let loaded = try await new.load(leaseEnds: .zero)
+            let loaded = try await new.load()
             #expect(loaded.members.map(\.registration.id) == ["a"] && loaded.slots == [self.slot(0, epoch: 1)])
             #expect(loaded.applications.isEmpty)
             try await new.save(members: [], slots: [self.slot(0, epoch: 2)], applications: [])
+        }
+    }
+
+    @Test func `A gap is kept once, and the last hundred are found again in their order`() async throws {
+        try await CoordinatorDatabase.run { pool in
+            let store = try await self.store(pool)
+            let gaps = (0..<120).map { number in
+                ClusterState.GapState(
+                    slot: Slot(application: self.application, generation: 1, shard: number % 4),
+                    gap: SessionGap(
+                        session: "s'\(number)", after: 1 << 40, reason: "invalid_session", numShards: 4,
+                        atMilliseconds: 1_700_000_000_123), member: "a")
+            }
+            for gap in gaps { try await store.save(members: [], slots: [], applications: [], gaps: [gap]) }
+            try await store.save(members: [], slots: [self.slot(1)], applications: [], gaps: [gaps[119], gaps[0]])
+            #expect(try await store.load().gaps == Array(gaps.suffix(100)))
+            let count: Int? = try await pool.queryFirst("select count(*) as n from gaps")?.decode("n")
+            #expect(count == 120)
         }
     }
 
@@ -128,7 +142,24 @@ struct ClusterStoreTests {
             let store = try await self.store(pool)
             let slots = (0..<1000).map { self.slot($0, epoch: Int64($0)) }
             try await store.save(members: [], slots: slots, applications: [])
-            #expect(try await store.load(leaseEnds: .zero).slots.sorted { $0.slot < $1.slot } == slots)
+            #expect(try await store.load().slots.sorted { $0.slot < $1.slot } == slots)
         }
+    }
+}
+
+extension ClusterStore {
+    fileprivate func save(
+        members: [StateBatch.MemberRow], slots: [ClusterState.SlotState],
+        applications: [ClusterState.ApplicationState], lanes: [Int: ClusterState.LaneState] = [:],
+        gaps: [ClusterState.GapState] = []
+    ) async throws {
+        var batch = StateBatch()
+        batch.number = try await self.pool.queryFirst("select batch + 1 as next from leader")?.decode("next") ?? 1
+        batch.members = members
+        batch.slots = slots
+        batch.applications = applications
+        batch.lanes = lanes
+        batch.gaps = gaps
+        try await self.save(batch)
     }
 }

@@ -1,3 +1,4 @@
+import CoordinatorCore
 import Logging
 import Postgres
 import ServiceLifecycle

@@ -1,3 +1,4 @@
+import CoordinatorCore
 import Discord
 import Postgres
 import Testing
@@ -8,6 +9,13 @@ import Testing
 struct PermitLedgerTests {
     private let application = Snowflake(rawValue: 7)
 
+    /// A new leader's.
+    private func ledger(_ pool: PostgresPool) async throws -> PermitLedger {
+        try await pool.execute("update leader set expires_at = clock_timestamp() - interval '1 ms'")
+        let lease = try await LeaderLease.acquire(holder: "a", pool: pool, logger: CoordinatorDatabase.logger)
+        return PermitLedger(pool: pool, leaderEpoch: lease.epoch)
+    }
+
     /// Moves every permit into the past, as if so much time had passed.
     private func pass(_ seconds: Double, _ pool: PostgresPool) async throws {
         try await pool.execute(
@@ -16,10 +24,10 @@ struct PermitLedgerTests {
 
     @Test func `A bucket is free once in its spacing, and tells how long to wait`() async throws {
         try await CoordinatorDatabase.run { pool in
-            let ledger = PermitLedger(pool: pool)
+            let ledger = try await self.ledger(pool)
             #expect(try await ledger.take(bucket: 0, of: self.application) == nil)
             let wait = try #require(try await ledger.take(bucket: 0, of: self.application))
-            let whole = PermitLedger.spacing + PermitLedger.validity + PermitLedger.jitter
+            let whole = PermitSpacing.between(IdentifyPolicy())
             #expect(wait <= whole && wait > whole - .seconds(3), "\(wait)")
             try await self.pass(4, pool)
             let rest = try #require(try await ledger.take(bucket: 0, of: self.application))
@@ -32,10 +40,10 @@ struct PermitLedgerTests {
 
     @Test func `A permit used at the end of its time still leaves 5 s to the next`() async throws {
         try await CoordinatorDatabase.run { pool in
-            let ledger = PermitLedger(pool: pool)
+            let ledger = try await self.ledger(pool)
             _ = try await ledger.take(bucket: 0, of: self.application)
             // The first IDENTIFY left when its permit ended, 4.9 s ago: a second now would come too early.
-            try await self.pass(PermitLedger.validity / .seconds(1) + 4.9, pool)
+            try await self.pass(IdentifyPolicy().validity / .seconds(1) + 4.9, pool)
             let wait = try await ledger.take(bucket: 0, of: self.application)
             #expect(wait != nil)
         }
@@ -43,7 +51,7 @@ struct PermitLedgerTests {
 
     @Test func `Buckets and applications don't wait for each other`() async throws {
         try await CoordinatorDatabase.run { pool in
-            let ledger = PermitLedger(pool: pool)
+            let ledger = try await self.ledger(pool)
             for bucket in 0..<4 {
                 let wait = try await ledger.take(bucket: bucket, of: self.application)
                 #expect(wait == nil)
@@ -58,17 +66,29 @@ struct PermitLedgerTests {
     @Test func `Of many who ask at once one gets it, also over several leaders`() async throws {
         try await CoordinatorDatabase.run { pool in
             for round in 0..<3 {
+                let ledger = try await self.ledger(pool)
                 let granted = try await withThrowingTaskGroup(of: Bool.self) { group in
                     for _ in 0..<20 {
-                        // Each with a ledger of its own, as the next leader has.
-                        group.addTask {
-                            try await PermitLedger(pool: pool).take(bucket: 1, of: self.application) == nil
-                        }
+                        group.addTask { try await ledger.take(bucket: 1, of: self.application) == nil }
                     }
                     return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
                 }
                 #expect(granted == 1, "round \(round)")
                 try await self.pass(6, pool)
+            }
+        }
+    }
+
+    @Test func `Who no longer leads takes no permit`() async throws {
+        try await CoordinatorDatabase.run { pool in
+            let old = try await self.ledger(pool)
+            let new = try await self.ledger(pool)
+            await #expect(throws: ClusterStore.LostLeadership.self) {
+                try await old.take(bucket: 0, of: self.application)
+            }
+            #expect(try await new.take(bucket: 0, of: self.application) == nil, "the old one took nothing")
+            await #expect(throws: ClusterStore.LostLeadership.self) {
+                try await old.take(bucket: 0, of: self.application)
             }
         }
     }

@@ -25,7 +25,9 @@ final class Fleet: Sendable {
     let ports: [String: Int]
 
     /// Starts one and waits until it says that it is up.
-    init() async throws {
+    ///
+    /// - Parameter user: whose processes these are; nil: the tests' own user.
+    init(as user: OrdinaryUser? = nil) async throws {
         let directory = try TemporaryDirectory("fleet")
         self.directory = directory
         // Chosen here: two fleets on one machine would both try the usual ones.
@@ -33,14 +35,18 @@ final class Fleet: Sendable {
         for name in Self.services {
             repeat { ports[name] = try quietPort() } while Set(ports.values).count < ports.count
         }
-        _ = try directory.write(String(decoding: try JSONEncoder().encode(ports), as: UTF8.self), to: "ports.json")
+        let portsFile = try directory.write(
+            String(decoding: try JSONEncoder().encode(ports), as: UTF8.self), to: "ports.json")
+        for path in [directory.path, portsFile] { try user?.own(path) }
+        let command = (user?.prefix ?? []) + [try Programs.flotilla, "up", "--directory", directory.path]
         self.process = try ChildProcess(
-            try Programs.flotilla, ["up", "--directory", directory.path],
+            command[0], Array(command.dropFirst()),
             environment: ["DISCORD_TOKEN": "", "FLOTILLA_LOG_LEVEL": "info"])
-        self.mark = MarkedProcesses(mark: try StackDirectory(creating: directory.path).path)
+        self.mark = MarkedProcesses(mark: URL(filePath: directory.path).resolvingSymlinksInPath().path)
         do {
             try await self.process.wait(for: "Flotilla is up", within: .seconds(120))
-            self.secrets = try StackSecrets.load(in: StackDirectory(creating: directory.path))
+            self.secrets = try StackSecrets.load(
+                in: StackDirectory(creating: directory.path, for: user?.number ?? geteuid()))
             let used = try #require(FileManager.default.contents(atPath: directory.path("ports.json")))
             self.ports = try JSONDecoder().decode([String: Int].self, from: used)
         } catch {

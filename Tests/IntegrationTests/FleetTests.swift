@@ -32,6 +32,29 @@ extension WholeFleets {
         }
     }
 
+    @Suite("A fleet of an ordinary user", .timeLimit(.minutes(4)))
+    struct OrdinaryUserTests {
+        /// Nothing here may need root.
+        @Test(
+            .enabled(if: geteuid() == 0, "the tests run as an ordinary user, so all of them show this"),
+            .enabled("nobody can't reach the programs, which lie where only root may go") {
+                try await OrdinaryUser.nobody?.canRun(try Programs.flotilla) ?? false
+            }
+        )
+        func `It comes up, works and ends without root`() async throws {
+            let nobody = try #require(OrdinaryUser.nobody)
+            let fleet = try await Fleet(as: nobody)
+            _ = try await fleet.settled()
+            let processes = fleet.mark.find()
+            #expect(processes.count >= 10)
+            for process in processes {
+                let owner = try FileManager.default.attributesOfItem(atPath: "/proc/\(process)")[.ownerAccountID]
+                #expect((owner as? NSNumber)?.uint32Value == nobody.number, "process \(process)")
+            }
+            try await fleet.stop()
+        }
+    }
+
     @Suite("A running fleet", .fleet, .serialized, .timeLimit(.minutes(4)))
     struct RunningTests {
         private static func isPong(_ content: String?) -> Bool { content?.wholeMatch(of: /Pong! [0-9]+ ms/) != nil }

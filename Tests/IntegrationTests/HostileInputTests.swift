@@ -117,7 +117,8 @@ extension WholeFleets.RunningTests {
                 "\(String(describing: answer))")
             #expect(coordinator.isRunning)
 
-            let relay = try await Relay.start(on: port, to: try fleet.port("rabbitmq"))
+            let relay = FaultProxy(port: try fleet.port("rabbitmq"))
+            try await relay.start(port: port)
             try await eventually(within: .seconds(30), "readiness") {
                 answer = try await HTTP.get(readiness)
                 return answer?.status == 200
@@ -125,7 +126,7 @@ extension WholeFleets.RunningTests {
             #expect(!coordinator.output.contains(fleet.secrets.amqpAdministrator))
             coordinator.signal(SIGTERM)
             #expect(try await coordinator.exitStatus(within: .seconds(15)) == 0)
-            try await relay.stop()
+            await relay.stop()
         }
     }
 }

@@ -56,6 +56,23 @@ struct OrphanGuardTests {
         #expect(await theirs == .signaled(SIGKILL))
     }
 
+    @Test(.enabled(if: ProcessInfo.processInfo.environment[variable] == nil))
+    func `A guard leaves the next run in the same directory alone`() async throws {
+        let directory = try TemporaryDirectory("guarded")
+        let first = MarkedProcesses(mark: directory.path)
+        let next = MarkedProcesses(mark: directory.path)
+        async let old = self.sleep(first)
+        async let new = self.sleep(next)
+        try await eventually("the marks") { first.find().count == 2 }
+        // The guard reads the end of its pipe and does its work, as after the end of its supervisor.
+        try await OrphanGuard.guarding(first) {}
+        #expect(await old == .signaled(SIGTERM))
+        #expect(next.find().count == 1)
+        // A run ends what any run in its directory left.
+        await MarkedProcesses(mark: directory.path).stop(grace: .seconds(5))
+        #expect(await new == .signaled(SIGTERM))
+    }
+
     private func sleep(_ mark: MarkedProcesses) async -> ChildExit {
         await ProcessLaunch.run("/bin/sleep", ["600"], environment: mark.adding(to: [:]), output: nil) { _ in }
     }

@@ -44,7 +44,11 @@ struct StoreConfigurationTests {
             #expect(try !may("shard", "write", name))
             #expect(try !may("shard", "configure", name) || name.isEmpty)
         }
-        #expect(try !may("shard", "read", "lane.0"))
+        #expect(try !may("shard", "read", "lane.0") && !may("shard", "read", "gw.replies"))
+        #expect(try may("shard", "read", "gw.c.shard-0.4") && may("shard", "write", "gw.c.shard-0.4"))
+        #expect(try may("shard", "read", "gw.control") && !may("shard", "write", "gw.control"))
+        #expect(try may("worker", "configure", "gw.r.x") && may("worker", "write", "gw.control"))
+        #expect(try !may("worker", "write", "gw.replies") && !may("worker", "configure", "gw.c.shard-0.4"))
         #expect(try may("worker", "read", "lane.31"))
         #expect(try may("worker", "read", "commands"))
         #expect(try !may("worker", "configure", "lane.0"))

@@ -5,10 +5,12 @@ import Testing
 @testable import Sandbox
 
 @Suite struct GatewaySessionTests {
-    private func session(bufferSize: Int = 3, intents: Intents = .guilds, isBot: Bool = true) -> GatewaySession {
+    private func session(
+        events: Int = 3, bytes: Int = 1 << 20, intents: Intents = .guilds, isBot: Bool = true
+    ) -> GatewaySession {
         GatewaySession(
             id: "s", userID: 1, isBot: isBot, shard: ShardID(id: 0, count: 1), intents: intents, largeThreshold: 50,
-            bufferSize: bufferSize)
+            limit: .init(events: events, bytes: bytes))
     }
 
     private func fill(_ session: inout GatewaySession, _ count: Int) {
@@ -41,6 +43,27 @@ import Testing
         #expect((try? session.replay(after: 4))?.map(\.sequence) == [5])
     }
 
+    @Test func `The buffer is bounded in bytes too, and keeps the last event in any case`() throws {
+        var session = self.session(events: 100, bytes: 10)
+        for body in ["{\"a\":1}", "{\"b\":2}", "{}", "{\"long\":12345}"] {
+            _ = session.append(.messageCreate, ByteBuffer(string: body))
+        }
+        #expect(session.bufferedEvents == 1 && session.bufferedBytes == 14 && session.firstBuffered == 4)
+        #expect(try session.replay(after: 3).map(\.sequence) == [4])
+        _ = session.append(.messageCreate, ByteBuffer(string: "{}"))
+        #expect(session.bufferedEvents == 1 && session.bufferedBytes == 2 && session.lastSequence == 5)
+    }
+
+    @Test func `A buffer that is shrunk forgets at once, and stays small`() throws {
+        var session = self.session(events: 10)
+        self.fill(&session, 5)
+        session.shrink(to: 2)
+        #expect(throws: GatewaySession.ResumeRefusal.evicted) { try session.replay(after: 2) }
+        #expect(session.last(5).map(\.sequence) == [4, 5])
+        self.fill(&session, 3)
+        #expect(session.firstBuffered == 7)
+    }
+
     @Test func `Bots hear what their intents name, people hear all`() {
         let bot = self.session(intents: [.guilds, .directMessages])
         #expect(bot.wants(.guildCreate, inGuild: true) && bot.wants(.messageCreate, inGuild: false))
@@ -54,14 +77,14 @@ import Testing
             table.insert(
                 GatewaySession(
                     id: id, userID: 9, isBot: true, shard: ShardID(id: shard.0, count: shard.1), intents: [],
-                    largeThreshold: 50, bufferSize: 1))
+                    largeThreshold: 50, limit: .init(events: 1, bytes: 1)))
         }
         let odd = Snowflake(rawValue: 1 << 22)
-        #expect(Set(table.sessions(of: 9, hearing: odd)) == ["a", "c", "d"])
-        #expect(Set(table.sessions(of: 9, hearing: nil)) == ["a", "b"])
+        #expect(Set(table.hearers(of: 9, guild: odd).map(\.session)) == ["a", "c", "d"])
+        #expect(Set(table.hearers(of: 9, guild: nil).map(\.session)) == ["a", "b"])
         table.remove("c")
         table.remove("a")
-        #expect(table.sessions(of: 9, hearing: odd) == ["d"])
+        #expect(table.hearers(of: 9, guild: odd).map(\.session) == ["d"])
         table.remove("b")
         table.remove("d")
         #expect(table.users.isEmpty && table.count == 0)

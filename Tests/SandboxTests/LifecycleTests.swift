@@ -90,29 +90,6 @@ struct LifecycleTests {
         }
     }
 
-    @Test func `The ledger tells of connections, identifies, dispatches and calls`() async throws {
-        let directory = try TemporaryDirectory("sandbox")
-        let file = directory.path("ledger.jsonl")
-        try await withSandbox({ $0.ledgerFile = file }) { api in
-            let (client, _) = try await api.bot()
-            _ = try await client.next(event: "GUILD_CREATE")
-            _ = try await api.call("POST", "/webhooks/1/secret-token", ["content": "x"])
-            #expect(
-                try await api.call("GET", "/metrics", prefix: "").text.contains(
-                    "flotilla_sandbox_gateway_connections 1"))
-        }
-        let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").map {
-            try JSONValue(parsing: String($0))
-        }
-        let kinds = Set(lines.compactMap { $0["kind"]?.string })
-        #expect(kinds.isSuperset(of: ["connected", "identify", "dispatch", "disconnected"]))
-        let identify = try #require(lines.first { $0["kind"] == "identify" })
-        #expect(identify["bucket"] == 0 && identify["shard"] == [0, 1] && (identify["at"]?.integer ?? 0) > 0)
-        let text = try String(contentsOfFile: file, encoding: .utf8)
-        #expect(!text.contains(SandboxSettings.developmentBotToken) && !text.contains("secret-token"))
-        #expect(lines.contains { $0["route"] == "POST /webhooks/{webhook}/{token}" && $0["status"] == 404 })
-    }
-
     @Test func `All wrong settings are told at once`() {
         let reader = SettingsReader(
             SettingsSource(environment: [

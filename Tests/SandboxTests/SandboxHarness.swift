@@ -21,6 +21,7 @@ func withSandbox<Result>(
     settings.gateway.identifyInterval = .zero
     settings.rateLimits.scale = 1_000
     settings.rateLimits.global = 100_000
+    settings.controlToken = Secret(SandboxClient.controlToken)
     change(&settings)
     let sandbox = try await makeSandbox(
         settings, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
@@ -105,6 +106,39 @@ struct SandboxClient {
         return (client, try await client.next(event: "READY"))
     }
 
+    /// A bot's session of shard 0 of 1 that has its guilds: nothing more comes by itself.
+    func settledBot(
+        compression: GatewayCompression = .none
+    ) async throws -> (client: GatewayTestClient, id: JSONValue) {
+        let (client, ready) = try await self.bot(compression: compression)
+        for _ in 0..<2 { _ = try await client.next(event: "GUILD_CREATE") }
+        return (client, ready["session_id"] ?? .null)
+    }
+
+    /// A connection that has asked for a session.
+    func resume(
+        _ session: JSONValue, _ sequence: Int64, token: String = SandboxSettings.developmentBotToken,
+        compression: GatewayCompression = .none, url: String? = nil
+    ) async throws -> GatewayTestClient {
+        let client = try await self.connect(compression: compression, url: url)
+        client.send(op: 6, ["token": .string(token), "session_id": session, "seq": .integer(sequence)])
+        return client
+    }
+
+    static let controlToken = "control-token-of-tests"
+
+    /// A request below `/sandbox/v1`; needs `controlToken` in the settings.
+    @discardableResult
+    func control(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> Answer {
+        try await self.call(method, path, as: "Bearer \(Self.controlToken)", body, prefix: "/sandbox/v1")
+    }
+
+    /// Lets a fault happen now, or later if it says so.
+    func inflict(_ fault: JSONValue) async throws {
+        let answer = try await self.control("POST", "/faults", fault)
+        guard answer.status == 202 else { throw HarnessError(what: "the fault was refused: \(answer.text)") }
+    }
+
     func person(_ login: String) async throws -> (client: GatewayTestClient, ready: JSONValue, token: String) {
         let token = try await self.token(login)
         let client = try await self.connect()
@@ -135,7 +169,16 @@ struct HarnessError: Error { let what: String }
 final class GatewayTestClient: Sendable {
     enum Item: Sendable {
         case message(JSONValue)
-        case closed(code: UInt16?)
+        case closed(End)
+    }
+
+    struct End: Sendable, Equatable {
+        /// Of the server's close frame.
+        var code: UInt16?
+        /// Whether there was a close frame at all.
+        var hadCloseFrame = false
+        /// What the client's own end found wrong.
+        var failure: GatewayError.Code?
     }
 
     final class Incoming: GatewayConnectionDelegate {
@@ -149,9 +192,10 @@ final class GatewayTestClient: Sendable {
         }
 
         func closed(_ reason: GatewayCloseReason, on connection: GatewayConnection) {
-            var code: UInt16?
-            if case .peer(let sent, _) = reason { code = sent }
-            self.continuation.yield(.closed(code: code))
+            var end = End()
+            if case .peer(let code, _) = reason { (end.code, end.hadCloseFrame) = (code, true) }
+            if case .failed(let error) = reason { end.failure = error.code }
+            self.continuation.yield(.closed(end))
             self.continuation.finish()
         }
     }
@@ -206,8 +250,7 @@ final class GatewayTestClient: Sendable {
             switch try await self.next() {
             case .message(let json) where json["op"]?.integer == op: return json
             case .message: continue
-            case .closed(let code):
-                throw HarnessError(what: "closed with \(code.map(String.init) ?? "nothing") before op \(op)")
+            case .closed(let end): throw HarnessError(what: "closed with \(end) before op \(op)")
             }
         }
     }
@@ -220,9 +263,33 @@ final class GatewayTestClient: Sendable {
         }
     }
 
-    func closeCode() async throws -> UInt16? {
+    func closeCode() async throws -> UInt16? { try await self.end().code }
+
+    /// How it ended; what came before is passed over.
+    func end() async throws -> End {
         while true {
-            if case .closed(let code) = try await self.next() { return code }
+            if case .closed(let end) = try await self.next() { return end }
+        }
+    }
+
+    /// Whether the next messages up to an ACK of a heartbeat sent now hold none but these: what was not sent before it
+    /// will not come.
+    func isQuiet(allowing events: Set<String> = []) async throws -> Bool {
+        self.send(op: 1, .null)
+        while true {
+            let message = try await self.next(anyOf: [0, 1, 7, 9, 11])
+            if message["op"]?.integer == 11 { return true }
+            guard let name = message["t"]?.string, events.contains(name) else { return false }
+        }
+    }
+
+    private func next(anyOf codes: Set<Int64>) async throws -> JSONValue {
+        while true {
+            switch try await self.next() {
+            case .message(let json) where codes.contains(json["op"]?.integer ?? -1): return json
+            case .message: continue
+            case .closed(let end): throw HarnessError(what: "closed with \(end)")
+            }
         }
     }
 }

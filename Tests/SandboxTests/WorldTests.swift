@@ -18,7 +18,7 @@ import Testing
         try DemoWorld.fill(&world, passwords: [hash, hash], botToken: "T")
         self.alice = try #require(world.accounts["alice"]).userID
         self.bob = try #require(world.accounts["bob"]).userID
-        self.general = try #require(world.guilds[DemoWorld.harborID]?.channelIDs.first)
+        self.general = try #require(world.guilds[DemoWorld.harborID]?.channelIDs.all.first)
         _ = world.takeDispatches()
         self.world = world
     }

@@ -189,7 +189,8 @@ struct GatewaySessionTests {
     @Test func `Op 9 false loses the session and identifies after 1 to 5 s`() throws {
         var session = Stage.resuming.make()
         #expect(
-            session.receivedInvalidSession(isResumable: false, now: Self.at(5)) == [.close(code: 4000), .sessionLost])
+            session.receivedInvalidSession(isResumable: false, now: Self.at(5))
+                == [.close(code: 4000), .sessionLost(.invalidSession)])
         #expect(session.session == nil)
         let retry = try #require(session.nextDeadline)
         #expect(retry >= Self.at(6) && retry <= Self.at(10))
@@ -204,27 +205,66 @@ struct GatewaySessionTests {
         #expect(session.timerFired(now: retry) == [.connect(url: "wss://resume.test")])
     }
 
-    @Test(
-        arguments: [
-            nil, 1000, 1001, 1005, 4000, 4001, 4002, 4003, 4004, 4005, 4006, 4007, 4008, 4009, 4010, 4011, 4012, 4013,
-            4014, 4321,
-        ] as [UInt16?])
-    func `Close codes resume, identify or stop`(code: UInt16?) {
+    @Test func `A storm of op 7 is no tight loop, and a sound connection's end is followed at once`() throws {
         var session = Stage.ready.make()
-        let actions = session.closed(code: code, reason: "", now: Self.at(5))
-        switch GatewayCloseCode(rawValue: code ?? 1006).nextStep {
-        case .resume:
-            #expect(session.session == Self.identity)
-            #expect(actions == (code == 4008 ? [] : [.connect(url: "wss://resume.test")]))
-        case .identify:
-            #expect(session.session == nil)
-            #expect(actions == [.sessionLost, .connect(url: Self.gateway)])
-        case .stop:
-            #expect(actions == [.stopped])
-            #expect(session.status == .failed)
-            #expect(session.nextDeadline == nil)
-            #expect(session.start(now: Self.at(6)) == [])
+        var now = Self.at(100)
+        #expect(session.receivedReconnect(now: now).last == .connect(url: "wss://resume.test"))
+        var waits: [Duration] = []
+        for _ in 0..<8 {
+            _ = session.connected(now: now)
+            _ = session.receivedHello(interval: .seconds(40), now: now)
+            _ = session.receivedResumed(now: now)
+            #expect(session.receivedReconnect(now: now) == [.close(code: 4000)])
+            let retry = try #require(session.nextDeadline)
+            waits.append(retry - now)
+            now = retry
+            #expect(session.timerFired(now: now) == [.connect(url: "wss://resume.test")])
         }
+        #expect(waits[0] >= .milliseconds(500) && waits[7] >= .seconds(30))
+        #expect(session.session == Self.identity)
+    }
+
+    @Test func `A resume host that takes connections and says nothing is passed by`() throws {
+        let ends: [(inout GatewaySession, ContinuousClock.Instant) -> [Action]] = [
+            { $0.timerFired(now: $1 + .seconds(20)) }, { $0.closed(code: nil, reason: "", now: $1) },
+            { $0.closed(code: 4000, reason: "", now: $1) }, { $0.receivedNonsense("what", now: $1) },
+            { $0.receivedReconnect(now: $1) },
+        ]
+        for end in ends {
+            var session = Self.fresh(Self.identity)
+            #expect(session.start(now: Self.at(0)) == [.connect(url: "wss://resume.test")])
+            _ = session.connected(now: Self.at(0))
+            #expect(end(&session, Self.at(0)).last == .connect(url: Self.gateway))
+            _ = session.connected(now: Self.at(1))
+            #expect(session.receivedHello(interval: .seconds(40), now: Self.at(1)) == [.sendResume(sessionID: "abc")])
+            // It may be alive again later: RESUMED brings it back into use.
+            _ = session.receivedResumed(now: Self.at(1))
+            #expect(
+                session.closed(code: 4000, reason: "", now: Self.at(100)) == [.connect(url: "wss://resume.test")])
+        }
+    }
+
+    @Test func `Without room nothing is connected to`() throws {
+        var session = Stage.ready.make()
+        session.readingPaused(now: Self.at(2))
+        #expect(session.closed(code: nil, reason: "", now: Self.at(3)) == [])
+        #expect(session.state == .waitingForRoom && session.nextDeadline == nil)
+        #expect(session.readingResumed(now: Self.at(9)) == [.connect(url: "wss://resume.test")])
+    }
+
+    @Test func `While a permit is waited for the heart beats on`() throws {
+        var session = Stage.waitingForPermit.make()
+        var beats = 0
+        var now = Self.at(0)
+        while now < Self.at(200) {
+            now = try #require(session.nextDeadline)
+            for action in session.timerFired(now: now) where action == .sendHeartbeat { beats += 1 }
+            session.receivedMessage()
+            session.receivedHeartbeatACK(now: now)
+            _ = session.permitAnswered(ticket: 1, validity: nil, retryAfter: .seconds(5), now: now)
+        }
+        #expect(beats >= 4)
+        #expect(session.status == .waitingForPermit)
     }
 
     @Test func `Three unanswered RESUMEs give the session up`() throws {
@@ -236,7 +276,7 @@ struct GatewaySessionTests {
             _ = session.connected(now: now)
             _ = session.receivedHello(interval: .seconds(40), now: now)
             actions = session.closed(code: nil, reason: "", now: now)
-            if attempt == 3 { #expect(actions.first == .sessionLost) }
+            if attempt == 3 { #expect(actions.first == .sessionLost(.resumeAttempts)) }
             if session.nextDeadline != nil, actions.last != .connect(url: "wss://resume.test") {
                 now = try #require(session.nextDeadline)
                 actions = session.timerFired(now: now)

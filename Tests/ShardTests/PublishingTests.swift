@@ -13,43 +13,84 @@ struct PublishingTests {
 
     // MARK: Watermark
 
-    @Test func `The watermark is the contiguous settled prefix`() throws {
+    @Test func `The watermark lies below the earliest batch that is not settled`() throws {
         var watermark = Watermark(start: 10)
-        let ordinals = [11, 12, 15, 16].compactMap { watermark.receive($0) }
-        #expect(ordinals.count == 4)
-        watermark.settle(ordinals[2])
-        #expect(watermark.value == 10)
-        watermark.settle(ordinals[0])
-        #expect(watermark.value == 11)
-        watermark.settle(ordinals[1])
-        #expect(watermark.value == 15)
-        watermark.settle(ordinals[1])
-        watermark.settle(999)
-        #expect(watermark.value == 15)
-        #expect(watermark.receive(16) == nil)
-        #expect(watermark.receive(3) == nil)
-        watermark.settle(ordinals[3])
+        for (sequence, preceding) in [(11, 10), (12, 11), (15, 12), (16, 15)] as [(Int64, Int64)] {
+            #expect(watermark.receive(sequence) == preceding)
+        }
+        #expect(watermark.receive(16) == nil && watermark.receive(3) == nil)
+        // Nothing of it was put into a batch: all was filtered.
         #expect(watermark.value == 16)
-        #expect(watermark.unsettledCount == 0)
+        #expect(watermark.receive(20) == 16)
+        watermark.opened(after: 16)
+        #expect(watermark.receive(21) == 20)
+        watermark.opened(after: 20)
+        #expect(watermark.value == 16)
+        let isLater = watermark.settled(after: 20)
+        #expect(!isLater && watermark.value == 16)
+        let isLast = watermark.settled(after: 16)
+        #expect(!isLast && watermark.value == 21)
+    }
+
+    /// What the watermark should be, by a list of everything that came.
+    struct Model {
+        var events: [(sequence: Int64, isSettled: Bool)] = []
+        var watermark: Int64 { self.events.prefix { $0.isSettled }.last?.sequence ?? 0 }
+
+        mutating func settle(_ range: ClosedRange<Int64>, where isInBatch: (Int64) -> Bool) {
+            for index in self.events.indices
+            where range.contains(self.events[index].sequence) && isInBatch(self.events[index].sequence) {
+                self.events[index].isSettled = true
+            }
+        }
     }
 
     @Test(arguments: 0..<20 as Range<UInt64>)
-    func `The watermark agrees with a plain model in any order of confirms`(seed: UInt64) {
+    func `The watermark agrees with a plain model in any order of settlements`(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        var watermark = Watermark(start: 0)
-        var open: [(sequence: Int64, ordinal: UInt64)] = []
-        var received: Int64 = 0
+        var limits = BatchAssembler.Limits()
+        limits.laneMessages = Int(seed % 3) + 1
+        limits.batchBytes = 300
+        var pipeline = Self.pipeline(limits, dropping: ["TYPING_START"])
+        pipeline.begin(session: "abc", resumeURL: "")
+        var model = Model()
+        var lanes: [Int64: Int] = [:]
+        var onTheWay: [EventBatch] = []
+        var sequence: Int64 = 0
+        var now = Self.now
         for _ in 0..<2_000 {
-            if random.next() % 2 == 0 {
-                received += Int64(random.next() % 3) + 1
-                if let ordinal = watermark.receive(received) { open.append((received, ordinal)) }
-            } else if !open.isEmpty {
-                watermark.settle(open.remove(at: Int(random.next() % UInt64(open.count))).ordinal)
+            now += .milliseconds(50)
+            switch random.next() % 8 {
+            case 0...3:
+                sequence += Int64(random.next() % 3) + 1
+                let lane = Int(random.next() % 5)
+                let isDropped = random.next() % 5 == 0
+                let isCommand = random.next() % 5 == 0
+                let name = isDropped ? "TYPING_START" : isCommand ? "INTERACTION_CREATE" : "MESSAGE_CREATE"
+                try Self.accept(Self.event(Int(sequence), name, lane: lane), into: &pipeline)
+                lanes[sequence] = isCommand && !isDropped ? -1 : lane
+                model.events.append((sequence, isDropped))
+            case 4: onTheWay += pipeline.takeReady(now: now) { _ in true }
+            case 5 where !onTheWay.isEmpty:
+                pipeline.lost(onTheWay.remove(at: Int(random.next() % UInt64(onTheWay.count))))
+            case 6 where !onTheWay.isEmpty:
+                pipeline.refused(onTheWay.remove(at: Int(random.next() % UInt64(onTheWay.count))), now: now)
+            default:
+                guard !onTheWay.isEmpty else { continue }
+                let batch = onTheWay.remove(at: Int(random.next() % UInt64(onTheWay.count)))
+                pipeline.confirmed(batch)
+                let lane = if case .lane(let lane) = batch.route { lane } else { -1 }
+                model.settle(batch.firstSequence...batch.lastSequence) { lanes[$0] == lane }
             }
-            // Every open event lies above it, and with nothing open it has reached the last one.
-            #expect(open.allSatisfy { $0.sequence > watermark.value })
-            if open.isEmpty { #expect(watermark.value == received) }
+            #expect(pipeline.watermark == model.watermark)
         }
+        while !pipeline.isDrained {
+            now += .seconds(10)
+            for batch in onTheWay + pipeline.takeReady(now: now, gate: { _ in true }) { pipeline.confirmed(batch) }
+            onTheWay = []
+        }
+        #expect(pipeline.watermark == sequence && pipeline.unsettledEvents == 0)
+        #expect(pipeline.assembler.bufferedBytes == 0 && pipeline.assembler.windowEvents == 0)
     }
 
     // MARK: Partition and plan
@@ -62,29 +103,23 @@ struct PublishingTests {
         #expect(partition.lane(guild: .max, channel: nil, shard: 0) < 32)
     }
 
-    @Test func `Interactions are commands, dropped events go nowhere`() {
-        let plan = PublishPlan(dropping: ["TYPING_START"])
-        func destination(_ name: String) -> PublishPlan.Destination {
-            Array(name.utf8).withUnsafeBytes { plan.destination(of: $0) }
-        }
-        #expect(destination("INTERACTION_CREATE") == .commands)
-        #expect(destination("TYPING_START") == .nowhere)
-        #expect(destination("TYPING_STAR") == .lane)
-        #expect(destination("READY") == .lane)
-        #expect(destination("") == .lane)
-    }
-
     // MARK: Envelope
 
-    static func pipeline(_ limits: BatchAssembler.Limits = .init(), dropping: [String] = []) -> EventPipeline {
+    static func pipeline(
+        _ limits: BatchAssembler.Limits = .init(), lanes: Int = 32, dropping: [String] = []
+    ) -> EventPipeline {
         EventPipeline(
-            shard: 3, partition: LanePartition(count: 32), plan: PublishPlan(dropping: dropping), limits: limits)
+            slot: Slot(application: 10, generation: 2, shard: 3), numShards: 4, partition: LanePartition(count: lanes),
+            plan: PublishPlan(dropping: dropping), limits: limits)
     }
 
     @discardableResult
     static func accept(_ text: String, into pipeline: inout EventPipeline) throws -> EventPipeline.Outcome {
         try Array(text.utf8).withUnsafeBytes { bytes in
-            pipeline.accept(try FrameSlice.slice(bytes), of: bytes, milliseconds: 1_700_000_000_123)
+            let slice = try FrameSlice.slice(bytes)
+            let name = UnsafeRawBufferPointer(rebasing: bytes[slice.name ?? 0..<0])
+            return pipeline.accept(
+                slice, of: bytes, rule: pipeline.plan.rule(of: name), milliseconds: 1_700_000_000_123)
         }
     }
 
@@ -100,7 +135,7 @@ struct PublishingTests {
 
     @Test func `A line holds Discord's own bytes`() throws {
         var pipeline = Self.pipeline()
-        pipeline.begin(session: "abc")
+        pipeline.begin(session: "abc", resumeURL: "wss://resume")
         let data = #"{"guild_id":"4194304","content":"\u00e9 \"quoted\" \ud800","n":1.50e2}"#
         #expect(try Self.accept(#"{"t":"MESSAGE_CREATE","d":\#(data),"s":7,"op":0}"#, into: &pipeline) == .buffered)
         let batch = try #require(pipeline.takeReady(now: Self.now) { _ in true }.first)
@@ -112,7 +147,7 @@ struct PublishingTests {
 
     @Test func `Pretty-printed data stays on one line, and no guild leaves out g`() throws {
         var pipeline = Self.pipeline()
-        pipeline.begin(session: "abc")
+        pipeline.begin(session: "abc", resumeURL: "wss://resume")
         try Self.accept("{\"op\":0,\"s\":1,\"t\":\"RESUMED\",\"d\":{\n \"a\": [\n1,\r\n2]\n}}", into: &pipeline)
         let batch = try #require(pipeline.takeReady(now: Self.now) { _ in true }.first)
         #expect(Self.lines(batch).count == 1)
@@ -123,37 +158,11 @@ struct PublishingTests {
         #expect(batch.route.routingKey == "lane.3")
     }
 
-    @Test func `A message tells where it comes from`() throws {
-        var pipeline = Self.pipeline()
-        pipeline.begin(session: "abc")
-        for sequence in 1...3 { try Self.accept(Self.event(sequence), into: &pipeline) }
-        let batch = try #require(pipeline.takeReady(now: Self.now) { _ in true }.first)
-        let grant = SlotGrant(
-            slot: Slot(application: 10, generation: 2, shard: 3), numShards: 4, epoch: 9, intents: 1,
-            gatewayURL: "ws://x", session: nil)
-        var random = SplitMix64(seed: 1)
-        let message = BatchMessage(grant).message(batch, exchange: "gw.m.a.1", random: &random)
-        let headers = message.properties.headers
-        #expect(headers["v"]?.integerValue == 1)
-        #expect(headers["application"]?.stringValue == "10")
-        #expect(headers["generation"]?.integerValue == 2)
-        #expect(headers["shard"]?.integerValue == 3)
-        #expect(headers["num_shards"]?.integerValue == 4)
-        #expect(headers["session"]?.stringValue == "abc")
-        #expect(headers["epoch"]?.integerValue == 9)
-        #expect(headers["first_s"]?.integerValue == 1)
-        #expect(headers["last_s"]?.integerValue == 3)
-        #expect(headers["count"]?.integerValue == 3)
-        #expect(headers["traceparent"]?.stringValue?.wholeMatch(of: /00-[0-9a-f]{32}-[0-9a-f]{16}-01/) != nil)
-        #expect(message.mandatory && message.properties.deliveryMode == .persistent)
-        #expect(message.properties.contentType == "application/x-ndjson")
-    }
-
     // MARK: Batches
 
     @Test func `An idle lane sends at once and fills while a message is on its way`() throws {
         var pipeline = Self.pipeline()
-        pipeline.begin(session: "abc")
+        pipeline.begin(session: "abc", resumeURL: "wss://resume")
         try Self.accept(Self.event(1), into: &pipeline)
         let first = pipeline.takeReady(now: Self.now) { _ in true }
         #expect(first.map(\.count) == [1])
@@ -174,7 +183,7 @@ struct PublishingTests {
         limits.batchBytes = 1_000
         limits.laneMessages = 64
         var pipeline = Self.pipeline(limits)
-        pipeline.begin(session: "abc")
+        pipeline.begin(session: "abc", resumeURL: "wss://resume")
         for sequence in 1...20 {
             try Self.accept(Self.event(sequence, content: String(repeating: "x", count: 100)), into: &pipeline)
         }
@@ -191,7 +200,7 @@ struct PublishingTests {
         var limits = BatchAssembler.Limits()
         limits.windowEvents = 3
         var pipeline = Self.pipeline(limits)
-        pipeline.begin(session: "abc")
+        pipeline.begin(session: "abc", resumeURL: "wss://resume")
         for sequence in 1...10 { try Self.accept(Self.event(sequence, lane: sequence), into: &pipeline) }
         let sent = pipeline.takeReady(now: Self.now) { _ in true }
         #expect(sent.count == 3)
@@ -202,7 +211,7 @@ struct PublishingTests {
 
     @Test func `Commands travel one by one and are not held up`() throws {
         var pipeline = Self.pipeline()
-        pipeline.begin(session: "abc")
+        pipeline.begin(session: "abc", resumeURL: "wss://resume")
         for sequence in 1...3 { try Self.accept(Self.event(sequence, "INTERACTION_CREATE"), into: &pipeline) }
         let sent = pipeline.takeReady(now: Self.now) { _ in true }
         #expect(sent.map(\.count) == [1, 1, 1])
@@ -211,13 +220,14 @@ struct PublishingTests {
 
     @Test func `What the broker refuses goes again after a while, ahead of what is behind it`() throws {
         var pipeline = Self.pipeline()
-        pipeline.begin(session: "abc")
+        pipeline.begin(session: "abc", resumeURL: "wss://resume")
         try Self.accept(Self.event(1), into: &pipeline)
         let first = try #require(pipeline.takeReady(now: Self.now) { _ in true }.first)
         try Self.accept(Self.event(2), into: &pipeline)
         pipeline.refused(first, now: Self.now)
         #expect(pipeline.takeReady(now: Self.now) { _ in true }.isEmpty)
-        let retry = try #require(pipeline.assembler.nextRetry(now: Self.now))
+        let retry = try #require(pipeline.assembler.nextRetry())
+        #expect(retry > Self.now)
         #expect(pipeline.takeReady(now: retry) { _ in true }.map(\.firstSequence) == [1])
         #expect(pipeline.watermark == 0)
         pipeline.confirmed(first)
@@ -229,7 +239,7 @@ struct PublishingTests {
         var limits = BatchAssembler.Limits()
         limits.laneMessages = 8
         var pipeline = Self.pipeline(limits)
-        pipeline.begin(session: "abc")
+        pipeline.begin(session: "abc", resumeURL: "wss://resume")
         var sent: [EventBatch] = []
         for sequence in 1...4 {
             try Self.accept(Self.event(sequence), into: &pipeline)
@@ -243,7 +253,7 @@ struct PublishingTests {
 
     @Test func `A gate holds a batch back and what is behind it`() throws {
         var pipeline = Self.pipeline()
-        pipeline.begin(session: "abc")
+        pipeline.begin(session: "abc", resumeURL: "wss://resume")
         try Self.accept(Self.event(1), into: &pipeline)
         #expect(pipeline.takeReady(now: Self.now) { _ in false }.isEmpty)
         try Self.accept(Self.event(2), into: &pipeline)
@@ -256,7 +266,7 @@ struct PublishingTests {
         var pipeline = Self.pipeline(dropping: ["TYPING_START"])
         #expect(try Self.accept(Self.event(1), into: &pipeline) == .unexpected)
         #expect(pipeline.watermark == nil)
-        pipeline.begin(session: "abc", settled: 10)
+        pipeline.begin(session: "abc", resumeURL: "", settled: 10)
         #expect(pipeline.watermark == 10)
         #expect(try Self.accept(Self.event(10), into: &pipeline) == .repeated)
         #expect(try Self.accept(Self.event(11, "TYPING_START"), into: &pipeline) == .filtered)
@@ -264,28 +274,5 @@ struct PublishingTests {
         #expect(try Self.accept(Self.event(12), into: &pipeline) == .buffered)
         #expect(try Self.accept(#"{"op":0,"t":"X","d":{}}"#, into: &pipeline) == .unexpected)
         #expect(pipeline.watermark == 11)
-    }
-
-    @Test func `An earlier session's confirms do not move a later one's watermark`() throws {
-        var pipeline = Self.pipeline()
-        pipeline.begin(session: "old")
-        try Self.accept(Self.event(1), into: &pipeline)
-        let old = try #require(pipeline.takeReady(now: Self.now) { _ in true }.first)
-        try Self.accept(Self.event(2), into: &pipeline)
-        pipeline.endSession()
-        #expect(pipeline.watermark == nil)
-        pipeline.begin(session: "new")
-        try Self.accept(Self.event(1), into: &pipeline)
-        pipeline.confirmed(old)
-        #expect(pipeline.watermark == 0)
-        // Sessions are never mixed in a message, and the old one's events come first.
-        let next = try #require(pipeline.takeReady(now: Self.now) { _ in true }.first)
-        #expect(next.session.id == "old" && next.firstSequence == 2)
-        pipeline.confirmed(next)
-        let last = try #require(pipeline.takeReady(now: Self.now) { _ in true }.first)
-        #expect(last.session.id == "new")
-        pipeline.confirmed(last)
-        #expect(pipeline.watermark == 1)
-        #expect(pipeline.isDrained && pipeline.assembler.bufferedBytes == 0)
     }
 }

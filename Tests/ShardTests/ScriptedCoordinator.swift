@@ -1,6 +1,8 @@
 import AMQP
 import ClusterAPI
+import ClusterClient
 import Synchronization
+import TestSupport
 
 @testable import Shard
 
@@ -11,8 +13,11 @@ final class ScriptedCoordinator: MemberCoordinator {
         var version = 1
         var grants: [SlotGrant] = []
         var told: [ObservedSlot] = []
+        /// Each once, in the order they were told.
+        var gaps: [SessionGap] = []
         var final: LeaseRenewal?
         var permits = 0
+        var permittedSlots: [Slot] = []
         var refusesPermits = false
         var isAway = false
         var isLeaseLost = false
@@ -38,6 +43,10 @@ final class ScriptedCoordinator: MemberCoordinator {
         }
     }
 
+    func waitForRegistration() async throws {
+        try await eventually("a registration") { self.now.incarnation > 0 }
+    }
+
     func told(_ slot: Slot) -> ObservedSlot? { self.now.told.first { $0.slot == slot } }
 
     func register(_ registration: MemberRegistration) async throws(Failure) -> MemberRegistered {
@@ -54,7 +63,8 @@ final class ScriptedCoordinator: MemberCoordinator {
         }
         return MemberRegistered(
             incarnation: incarnation, leaseMilliseconds: 6_000, renewMilliseconds: 100,
-            exchange: self.topology.exchange(incarnation: incarnation))
+            exchange: self.topology.exchange(incarnation: incarnation),
+            controlQueue: self.topology.controlQueue(incarnation: incarnation))
     }
 
     func renew(_ renewal: LeaseRenewal, member: String) async throws(Failure) -> DesiredState {
@@ -63,7 +73,12 @@ final class ScriptedCoordinator: MemberCoordinator {
         guard renewal.incarnation == state.incarnation, !state.isLeaseLost else {
             throw Failure(code: .staleIncarnation, message: "stale")
         }
-        self.change { $0.told = renewal.slots }
+        self.change { state in
+            state.told = renewal.slots
+            for gap in renewal.slots.flatMap({ $0.gaps ?? [] }) where !state.gaps.contains(gap) {
+                state.gaps.append(gap)
+            }
+        }
         return DesiredState(version: state.version, slots: self.now.grants, lanes: [])
     }
 
@@ -77,6 +92,7 @@ final class ScriptedCoordinator: MemberCoordinator {
                 return PermitAnswer(validMilliseconds: nil, retryAfterMilliseconds: 50, reason: "not now")
             }
             state.permits += 1
+            state.permittedSlots.append(request.slot)
             return PermitAnswer(validMilliseconds: 2_000, retryAfterMilliseconds: nil, reason: nil)
         }
     }

@@ -59,6 +59,15 @@ struct SendingTests {
             ("wss://evil.test", false), ("wss://evildiscord.gg", false), ("ws://gateway.discord.gg", false),
             ("nonsense", false),
             ("wss://discord.gg@evil.test", false), ("wss://discord.gg.evil.test", false),
+            ("WSS://GATEWAY.DISCORD.GG", true), ("wss://gateway.discord.gg:8443", true),
+            ("wss://a.b.discord.gg/?v=9&encoding=etf", true), ("wss://discord.gg:443@evil.test", false),
+            ("wss://evil.test/discord.gg", false), ("wss://evil.test?discord.gg", false),
+            ("wss://evil.test#.discord.gg", false), (#"wss://evil.test\.discord.gg"#, false),
+            ("wss://evil.test%2f.discord.gg", false), ("wss://evil.test;.discord.gg", false),
+            ("wss://[::1]", false), ("wss://[discord.gg]", false), ("wss://discord.gg:0", false),
+            ("wss://discord.gg:99999", false), ("wss://.discord.gg", false), ("wss://discord.gg.", false),
+            ("wss://dіscord.gg", false), ("wss://discord.gg\r\nHost: evil.test", false), ("wss:///discord.gg", false),
+            ("https://gateway.discord.gg", false), ("", false), (" wss://gateway.discord.gg", false),
         ] as [(String, Bool)])
     func `A token is only shown to allowed hosts`(url: String, isAllowed: Bool) {
         let chosen = ResumeHosts("discord.gg").resumeURL(named: url, gateway: "wss://gateway.discord.gg")

@@ -62,6 +62,7 @@ struct ShardProcessTests {
         _ test: String,
         amqpURL: String? = nil,
         settings extra: [String: String] = [:],
+        configure: (inout ShardSettings) -> Void = { _ in },
         _ body: (Stage) async throws -> Void
     ) async throws {
         let topology = try await TestTopology(test)
@@ -78,9 +79,12 @@ struct ShardProcessTests {
         let reader = SettingsReader(SettingsSource(environment: environment))
         var settings = ShardSettings(reader, processID: 1, version: "test")
         try reader.finish()
+        settings.planInterval = .milliseconds(50)
+        settings.control = topology.control
         settings.slot.policy.reconnectSpread = .zero
         settings.slot.policy.firstBackoff = .milliseconds(50)
         settings.slot.policy.invalidSessionWait = .milliseconds(10)...(.milliseconds(50))
+        configure(&settings)
         let metrics = MetricRegistry()
         let shard = makeShard(
             settings, coordinator: coordinator, health: HealthState(required: []), metrics: metrics,
@@ -335,7 +339,7 @@ struct ShardProcessTests {
 
     @Test func `While the broker is away nothing is lost, and order holds`() async throws {
         let url = try #require(URL(string: TestEnvironment.amqpURL))
-        let proxy = CuttableProxy(to: url.host() ?? "", port: url.port ?? 5672)
+        let proxy = FaultProxy(to: url.host() ?? "", port: url.port ?? 5672)
         try await proxy.start()
         let through = try TestEnvironment.amqpURL.replacingOccurrences(
             of: ":\(url.port ?? 5672)", with: ":\(proxy.port)")
@@ -346,7 +350,7 @@ struct ShardProcessTests {
             for sequence in 301...600 { first.message(sequence, guild: (sequence % 3) << 22) }
             try await eventually("events held back") { stage.bufferedBytes > 0 }
             #expect(!stage.topology.sequences.contains(600))
-            proxy.mend()
+            proxy.reopen()
             try await stage.topology.waitFor(sequences: 1...600)
             try await stage.waitForWatermark(600)
             #expect(!first.isClosed)
@@ -359,7 +363,7 @@ struct ShardProcessTests {
                 #expect(firsts == firsts.sorted())
             }
         }
-        await proxy.close()
+        await proxy.stop()
     }
 
     @Test func `Unroutable messages are not confirmed and go again`() async throws {
@@ -393,7 +397,7 @@ struct ShardProcessTests {
 
     @Test func `With no room left the socket is unread until the broker takes events again`() async throws {
         let url = try #require(URL(string: TestEnvironment.amqpURL))
-        let proxy = CuttableProxy(to: url.host() ?? "", port: url.port ?? 5672)
+        let proxy = FaultProxy(to: url.host() ?? "", port: url.port ?? 5672)
         try await proxy.start()
         let through = try TestEnvironment.amqpURL.replacingOccurrences(
             of: ":\(url.port ?? 5672)", with: ":\(proxy.port)")
@@ -414,12 +418,12 @@ struct ShardProcessTests {
                 stage.metrics.prometheusText().contains("flotilla_shard_pauses_total 1")
             }
             #expect(first.texts(op: 1).isEmpty)
-            proxy.mend()
+            proxy.reopen()
             try await stage.topology.waitFor(sequences: 1...last)
             try await eventually("the answer to op 1") { !first.texts(op: 1).isEmpty }
             try await stage.waitForWatermark(Int64(last))
             #expect(stage.discord.connectionCount == 1)
         }
-        await proxy.close()
+        await proxy.stop()
     }
 }

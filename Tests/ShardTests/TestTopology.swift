@@ -1,4 +1,5 @@
 import AMQP
+import ControlAPI
 import Foundation
 import Logging
 import NIOCore
@@ -12,6 +13,7 @@ final class TestTopology: Sendable {
         let routingKey: String
         let properties: AMQPProperties
         let events: [Event]
+        let text: String
     }
 
     struct Event: Sendable, Equatable {
@@ -36,26 +38,41 @@ final class TestTopology: Sendable {
             logger: logger)
         self.channel = try await self.connection.openChannel()
         try await self.channel.declareExchange(self.events, kind: .direct, durable: false)
+        try await self.channel.declareExchange(self.control.requests, kind: .direct, durable: false)
+        try await self.channel.declareExchange(self.control.replies, kind: .direct, durable: false)
         _ = try await self.channel.declareQueue(self.queue)
         for lane in 0..<32 { try await self.channel.bindQueue(self.queue, to: self.events, routingKey: "lane.\(lane)") }
         try await self.channel.bindQueue(self.queue, to: self.events, routingKey: "commands")
         try await self.channel.consume(self.queue, noAck: true) { delivery in
             let message = Message(
-                routingKey: delivery.routingKey, properties: delivery.properties, events: Self.events(of: delivery.body)
+                routingKey: delivery.routingKey, properties: delivery.properties,
+                events: Self.events(of: delivery.body),
+                text: String(buffer: delivery.body)
             )
             self.received.withLock { $0.append(message) }
         }
     }
 
     func exchange(incarnation: Int) -> String { "\(self.name).m.\(incarnation)" }
+    func controlQueue(incarnation: Int) -> String { "\(self.name).c.\(incarnation)" }
+
+    var control: ControlNames {
+        var names = ControlNames()
+        names.requests = "\(self.name).control"
+        names.replies = "\(self.name).replies"
+        names.replyQueuePrefix = "\(self.name).r."
+        return names
+    }
 
     func admit(incarnation: Int) async throws {
         try await self.channel.declareExchange(self.exchange(incarnation: incarnation), kind: .fanout, durable: false)
         try await self.channel.bindExchange(self.events, to: self.exchange(incarnation: incarnation))
+        try await self.channel.declareQueue(self.controlQueue(incarnation: incarnation))
     }
 
     func fence(incarnation: Int) async throws {
         try await self.channel.deleteExchange(self.exchange(incarnation: incarnation))
+        try await self.channel.deleteQueue(self.controlQueue(incarnation: incarnation))
     }
 
     func unbindLanes() async throws {
@@ -68,7 +85,21 @@ final class TestTopology: Sendable {
         for lane in 0..<32 { try await self.channel.bindQueue(self.queue, to: self.events, routingKey: "lane.\(lane)") }
     }
 
+    /// A queue that takes nothing more, beside the one that takes everything: the broker refuses what goes to both.
+    func addFullQueue(lane: Int) async throws {
+        let full = "\(self.name).full"
+        try await self.channel.declareQueue(
+            full, arguments: ["x-max-length-bytes": 1, "x-overflow": "reject-publish", "x-queue-type": "quorum"])
+        try await self.channel.publishConfirmed(
+            AMQPMessage(exchange: "", routingKey: full, body: ByteBuffer(string: "full")))
+        try await self.channel.bindQueue(full, to: self.events, routingKey: "lane.\(lane)")
+    }
+
+    func removeFullQueue() async throws { try await self.channel.deleteQueue("\(self.name).full") }
+
     var messages: [Message] { self.received.withLock { $0 } }
+    /// Events as they came, in the order of arrival.
+    var lines: [String] { self.messages.flatMap { $0.text.split(separator: "\n").map(String.init) } }
     /// In the order of arrival.
     var sequences: [Int] { self.messages.flatMap { $0.events.map(\.sequence) } }
 
@@ -82,9 +113,13 @@ final class TestTopology: Sendable {
     func close(incarnations: Int) async {
         // What is gone already need not be deleted; the rest must not stay behind a failed test.
         _ = try? await self.channel.deleteQueue(self.queue)
-        try? await self.channel.deleteExchange(self.events)
+        try? await self.removeFullQueue()
+        for exchange in [self.events, self.control.requests, self.control.replies] {
+            try? await self.channel.deleteExchange(exchange)
+        }
         for incarnation in 1...max(1, incarnations) {
             try? await self.channel.deleteExchange(self.exchange(incarnation: incarnation))
+            _ = try? await self.channel.deleteQueue(self.controlQueue(incarnation: incarnation))
         }
         await self.connection.close()
     }

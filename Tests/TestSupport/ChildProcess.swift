@@ -11,15 +11,18 @@ package final class ChildProcess: Sendable {
     /// The raw wait status; nil while the program runs.
     private let status = Mutex<Int32?>(nil)
     private let logPath: String
-    private let directory: TemporaryDirectory
+    private let directory: TemporaryDirectory?
 
     /// - Parameters:
     ///   - program: an absolute path, or a name looked up in `PATH`.
     ///   - environment: added to the test's own.
-    package init(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws {
-        let directory = try TemporaryDirectory("child")
+    ///   - log: the file that gets its output, after what is in it; nil: one that goes with this value.
+    package init(
+        _ program: String, _ arguments: [String], environment: [String: String] = [:], log: String? = nil
+    ) throws {
+        let directory = try log == nil ? TemporaryDirectory("child") : nil
         self.directory = directory
-        self.logPath = directory.path("output.log")
+        self.logPath = log ?? directory?.path("output.log") ?? "/dev/null"
         self.processIdentifier = try Self.spawn(
             [program] + arguments,
             environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },

@@ -21,6 +21,25 @@ struct WorkerEventTests {
         #expect(String(buffer: events[1].payload) == "{}")
     }
 
+    @Test func `The old state may hold anything`() throws {
+        let old = #"{"d":1,"name":"x,\"d\":","a":{"b":[],"d":{}}}"#
+        let line = #"{"s":1,"t":"CHANNEL_UPDATE","g":"7","at":5,"old":\#(old),"d":{"id":"1","old":2}}"#
+        let event = try #require(try WorkerEvent.events(in: ByteBuffer(string: line)).first)
+        #expect(event.old.map { String(buffer: $0) } == old)
+        #expect(String(buffer: event.payload) == #"{"id":"1","old":2}"#)
+        #expect(event.guildID == 7 && event.sequence == 1)
+        // A message may have words like these in it.
+        let plain = #"{"s":1,"t":"X","at":5,"d":{"a":1,"old":2,"d":3}}"#
+        let other = try #require(try WorkerEvent.events(in: ByteBuffer(string: plain)).first)
+        #expect(other.old == nil)
+        #expect(String(buffer: other.payload) == #"{"a":1,"old":2,"d":3}"#)
+    }
+
+    @Test(arguments: [#"{"s":1,"t":"X","at":1,"old":{,"d":{}}"#, #"{"s":1,"t":"X","at":1,"old":{"a":1,"d":{}}}"#])
+    func `A line whose old state is broken is refused`(line: String) {
+        #expect(throws: WorkerEvent.Malformed.self) { try WorkerEvent.events(in: ByteBuffer(string: line)) }
+    }
+
     @Test func `An event without a guild is read`() throws {
         let events = try WorkerEvent.events(in: ByteBuffer(string: #"{"s":1,"t":"READY","at":5,"d":{}}"#))
         #expect(events[0].guildID == nil)

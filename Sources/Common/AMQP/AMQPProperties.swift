@@ -8,6 +8,8 @@ package struct AMQPProperties: Sendable, Equatable {
     package var contentType: String?
     package var contentEncoding: String?
     package var headers: AMQPTable
+    /// In place of `headers`, for messages that are published; only `contentType` and `deliveryMode` go with them.
+    package var encodedHeaders: AMQPEncodedHeaders?
     package var deliveryMode: DeliveryMode?
     /// 0 to 255; a queue needs `x-max-priority` to heed it.
     package var priority: UInt8?
@@ -22,6 +24,18 @@ package struct AMQPProperties: Sendable, Equatable {
     /// Must be the connection's user when set, or the broker closes the channel (406).
     package var userID: String?
     package var appID: String?
+
+    /// Whether there is nothing besides what goes with encoded headers.
+    var isPlain: Bool {
+        self.headers.isEmpty && self.contentEncoding == nil && self.priority == nil && self.correlationID == nil
+            && self.replyTo == nil && self.expiration == nil && self.messageID == nil && self.timestamp == nil
+            && self.type == nil && self.userID == nil && self.appID == nil
+    }
+
+    package init(contentType: String, encodedHeaders: AMQPEncodedHeaders, deliveryMode: DeliveryMode) {
+        self.init(contentType: contentType, deliveryMode: deliveryMode)
+        self.encodedHeaders = encodedHeaders
+    }
 
     package init(
         contentType: String? = nil,

@@ -10,6 +10,9 @@ package struct LeaseRenewal: Sendable, Codable, Equatable {
     package let lanes: [Int]
     /// The member is about to stop: take everything from it, in order, with hand-over.
     package let draining: Bool
+    /// Counts this incarnation's renewals: one that was on its way for longer than a later one is not heard. nil: not
+    /// counted.
+    package let number: Int?
 
     package init(
         incarnation: Int,
@@ -17,7 +20,8 @@ package struct LeaseRenewal: Sendable, Codable, Equatable {
         waitMilliseconds: Int,
         slots: [ObservedSlot] = [],
         lanes: [Int] = [],
-        draining: Bool = false
+        draining: Bool = false,
+        number: Int? = nil
     ) {
         self.incarnation = incarnation
         self.appliedVersion = appliedVersion
@@ -25,6 +29,7 @@ package struct LeaseRenewal: Sendable, Codable, Equatable {
         self.slots = slots
         self.lanes = lanes
         self.draining = draining
+        self.number = number
     }
 }
 
@@ -34,11 +39,23 @@ package struct DesiredState: Sendable, Codable, Equatable {
     package let version: Int
     package let slots: [SlotGrant]
     package let lanes: [LaneGrant]
+    /// What generations publish while a shard count is changed; nil, or a generation that is not named: all of it.
+    package let publishing: [GenerationPublishing]?
+    /// True: the process should stop in good order; whoever supervises it starts it again.
+    package let restart: Bool?
 
-    package init(version: Int, slots: [SlotGrant], lanes: [LaneGrant]) {
+    package init(
+        version: Int,
+        slots: [SlotGrant],
+        lanes: [LaneGrant],
+        publishing: [GenerationPublishing]? = nil,
+        restart: Bool? = nil
+    ) {
         self.version = version
         self.slots = slots
         self.lanes = lanes
+        self.publishing = publishing
+        self.restart = restart
     }
 }
 
@@ -48,11 +65,14 @@ package struct SessionState: Sendable, Codable, Equatable {
     package let resumeURL: String
     /// The watermark: every event up to this sequence number is settled.
     package let sequence: Int64
+    /// True: the guild cache lacks changes of events that are settled. The next owner has to look after them.
+    package let cacheIsBehind: Bool?
 
-    package init(sessionID: String, resumeURL: String, sequence: Int64) {
+    package init(sessionID: String, resumeURL: String, sequence: Int64, cacheIsBehind: Bool? = nil) {
         self.sessionID = sessionID
         self.resumeURL = resumeURL
         self.sequence = sequence
+        self.cacheIsBehind = cacheIsBehind
     }
 }
 
@@ -69,6 +89,9 @@ package struct SlotGrant: Sendable, Codable, Equatable {
     package let session: SessionState?
     /// How many guilds the session's last owner counted: a RESUME does not name them again.
     package let guilds: Int
+    /// True: an earlier owner may have begun a session that it could not tell of any more. A gap record has to come
+    /// before anything else of this grant.
+    package let followsUnknownSession: Bool?
 
     package init(
         slot: Slot,
@@ -77,7 +100,8 @@ package struct SlotGrant: Sendable, Codable, Equatable {
         intents: UInt64,
         gatewayURL: String,
         session: SessionState?,
-        guilds: Int = 0
+        guilds: Int = 0,
+        followsUnknownSession: Bool? = nil
     ) {
         self.slot = slot
         self.numShards = numShards
@@ -86,6 +110,7 @@ package struct SlotGrant: Sendable, Codable, Equatable {
         self.gatewayURL = gatewayURL
         self.session = session
         self.guilds = guilds
+        self.followsUnknownSession = followsUnknownSession
     }
 }
 

@@ -13,13 +13,30 @@ package struct MemberRegistration: Sendable, Codable, Equatable {
     package let capacity: Int
     package let zone: String
     package let version: String
+    /// Unlike any other process', with which attempt this is of the process to register: a request that comes twice, or
+    /// late, ends no life. nil: not told.
+    package let process: String?
+    package let attempt: Int?
 
-    package init(id: String, kind: MemberKind, capacity: Int, zone: String, version: String) {
+    package init(
+        id: String, kind: MemberKind, capacity: Int, zone: String, version: String, process: String? = nil,
+        attempt: Int? = nil
+    ) {
         self.id = id
         self.kind = kind
         self.capacity = capacity
         self.zone = zone
         self.version = version
+        self.process = process
+        self.attempt = attempt
+    }
+
+    /// The same, said again.
+    /// - Parameter process: unlike any other process'.
+    package func attempt(_ attempt: Int, of process: String) -> MemberRegistration {
+        MemberRegistration(
+            id: self.id, kind: self.kind, capacity: self.capacity, zone: self.zone, version: self.version,
+            process: process, attempt: attempt)
     }
 
     /// Unlike any other process' and, in a container, the same after a restart: the host's name and the process' number
@@ -52,14 +69,21 @@ package struct MemberRegistered: Sendable, Codable, Equatable {
     /// The one exchange this incarnation of a shard member may publish to. The coordinator deletes it to fence the
     /// member off.
     package let exchange: String
+    /// The queue that this incarnation of a shard member takes commands from; the coordinator deletes it with the
+    /// exchange. nil: none.
+    package let controlQueue: String?
 
-    package init(incarnation: Int, leaseMilliseconds: Int, renewMilliseconds: Int, exchange: String) {
+    package init(
+        incarnation: Int, leaseMilliseconds: Int, renewMilliseconds: Int, exchange: String, controlQueue: String? = nil
+    ) {
         self.incarnation = incarnation
         self.leaseMilliseconds = leaseMilliseconds
         self.renewMilliseconds = renewMilliseconds
         self.exchange = exchange
+        self.controlQueue = controlQueue
     }
 
-    /// The name that design and broker permissions agree on.
+    /// The names that broker permissions are written for.
     package static func exchange(member: String, incarnation: Int) -> String { "gw.m.\(member).\(incarnation)" }
+    package static func controlQueue(member: String, incarnation: Int) -> String { "gw.c.\(member).\(incarnation)" }
 }

@@ -29,6 +29,14 @@ package struct ObservedSlot: Sendable, Codable, Equatable {
     package let reason: String?
     /// With `failed`: Discord's close code.
     package let closeCode: UInt16?
+    /// Sessions that were lost, and whose lines every lane has; told until an answer shows that they are written down.
+    /// nil: none.
+    package let gaps: [SessionGap]?
+    /// For how long the oldest event that is not settled has been waiting; nil: none, or not told.
+    package let unsettledMilliseconds: Int?
+    /// How long ago the last heartbeat was sent that Discord has acknowledged: whatever it dispatched before that has
+    /// been received. nil: none, or not told.
+    package let acknowledgedMilliseconds: Int?
 
     package init(
         slot: Slot,
@@ -40,7 +48,10 @@ package struct ObservedSlot: Sendable, Codable, Equatable {
         bytesPerSecond: Double = 0,
         latencyMilliseconds: Double? = nil,
         reason: String? = nil,
-        closeCode: UInt16? = nil
+        closeCode: UInt16? = nil,
+        gaps: [SessionGap]? = nil,
+        unsettledMilliseconds: Int? = nil,
+        acknowledgedMilliseconds: Int? = nil
     ) {
         self.slot = slot
         self.epoch = epoch
@@ -52,5 +63,8 @@ package struct ObservedSlot: Sendable, Codable, Equatable {
         self.latencyMilliseconds = latencyMilliseconds
         self.reason = reason
         self.closeCode = closeCode
+        self.gaps = gaps
+        self.unsettledMilliseconds = unsettledMilliseconds
+        self.acknowledgedMilliseconds = acknowledgedMilliseconds
     }
 }

@@ -104,6 +104,7 @@ final class GatewayChannelHandler: ChannelInboundHandler {
                 case .failure(let error): self.fail(error)
                 }
             } else if !self.fill() {
+                self.inflater?.rest()
                 break
             }
         }

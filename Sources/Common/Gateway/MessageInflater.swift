@@ -3,12 +3,12 @@ import NIOCore
 /// Turns the binary messages of one compressed connection into gateway messages.
 ///
 /// It inflates a batch of messages into one reused buffer and then hands out slices of it: a slice that someone still
-/// holds would make every later write to that buffer copy it.
+/// holds would make every later write to that buffer copy it. The buffer is its thread's while nothing is in it.
 final class MessageInflater {
     private let stream: any StreamInflater
     private let endsWithFlushMarker: Bool
     private let maxMessageBytes: Int
-    private var output: ByteBuffer
+    private var output = ByteBuffer()
     /// Where the messages that are ready end in `output`, and how many of them were taken.
     private var ends: [Int] = []
     private var taken = 0
@@ -16,7 +16,6 @@ final class MessageInflater {
     /// The last four compressed bytes, big endian; the flush marker may lie across two frames.
     private var tail: UInt32 = .max
 
-    private static let usualCapacity = 128 << 10
     private static let flushMarker: UInt32 = 0x0000_FFFF
 
     /// Nil when the connection isn't compressed.
@@ -28,7 +27,6 @@ final class MessageInflater {
         }
         self.endsWithFlushMarker = compression == .zlibStream
         self.maxMessageBytes = limits.maxMessageBytes
-        self.output = ByteBufferAllocator().buffer(capacity: Self.usualCapacity)
     }
 
     /// Bytes of the messages that `next()` will give.
@@ -42,7 +40,11 @@ final class MessageInflater {
     /// With zlib-stream a message may come in several of them and ends where the bytes so far end in 00 00 FF FF; with
     /// zstd-stream each is one message.
     func append(_ payload: ByteBuffer) throws(GatewayError) {
-        if self.taken == self.ends.count { self.recycle() }
+        if self.output.capacity == 0 {
+            self.output = SpareBuffer.take()
+        } else if self.taken == self.ends.count {
+            self.recycle()
+        }
         try payload.withUnsafeReadableBytes { (bytes) throws(GatewayError) in try self.inflate(bytes) }
         if self.endsWithFlushMarker {
             for byte in payload.readableBytesView.suffix(4) { self.tail = self.tail << 8 | UInt32(byte) }
@@ -62,6 +64,17 @@ final class MessageInflater {
         let end = self.ends[self.taken]
         self.taken += 1
         return self.output.readSlice(length: end - self.output.readerIndex)
+    }
+
+    /// Nothing more comes for now: what is empty is given back.
+    func rest() {
+        guard self.taken == self.ends.count, self.output.readableBytes == 0, self.output.capacity > 0 else { return }
+        self.ends.removeAll(keepingCapacity: true)
+        self.taken = 0
+        self.messageStart = 0
+        var output = ByteBuffer()
+        swap(&output, &self.output)
+        SpareBuffer.giveBack(output)
     }
 
     private func inflate(_ bytes: UnsafeRawBufferPointer) throws(GatewayError) {
@@ -88,10 +101,10 @@ final class MessageInflater {
         self.ends.removeAll(keepingCapacity: true)
         self.taken = 0
         let unfinished = self.output.readableBytes > 0 ? self.output.slice() : nil
-        if unfinished == nil, self.output.capacity > 8 * Self.usualCapacity {
-            self.output = ByteBufferAllocator().buffer(capacity: Self.usualCapacity)
+        if unfinished == nil, self.output.capacity > 8 * SpareBuffer.capacity {
+            self.output = SpareBuffer.take()
         } else if unfinished == nil || self.output.readerIndex > 0 {
-            self.output.clear(minimumCapacity: Self.usualCapacity)
+            self.output.clear(minimumCapacity: SpareBuffer.capacity)
             if let unfinished { self.output.writeImmutableBuffer(unfinished) }
         }
         self.messageStart = 0

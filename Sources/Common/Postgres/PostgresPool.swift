@@ -3,9 +3,9 @@ import ServiceLifecycle
 
 /// Connections to one database, shared by any number of tasks.
 ///
-/// Single statements go to an idle connection, or wait for a new one; where no more may be opened they join the pipeline
-/// of a busy one. A transaction or a leased connection has a connection for itself. One thread drives them all. It starts
-/// with the pool, and ends with `close` or the pool itself.
+/// Single statements go to an idle connection, or wait for a new one; where no more may be opened they join the
+/// pipeline of a busy one. A transaction or a leased connection has a connection for itself. One thread drives them
+/// all. It starts with the pool, and ends with `close` or the pool itself.
 package final class PostgresPool: PostgresQuerying, Service {
     private let mailbox: PostgresMailbox
     package let configuration: PostgresConfiguration

@@ -35,6 +35,14 @@ enum RESPEncoder {
         }
     }
 
+    static func write(_ argument: UnsafeRawBufferPointer, to buffer: inout ByteBuffer) {
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: self.headerBound + argument.count + 2) { memory in
+            var output = Output(memory: memory)
+            output.write(argument: argument)
+            return output.count
+        }
+    }
+
     /// Bytes that it takes at most.
     private static func bound(_ argument: RedisArgument) -> Int {
         let content =
@@ -66,6 +74,12 @@ enum RESPEncoder {
                 self.writeHeader(UInt8(ascii: "$"), Self.length(of: value))
                 self.writeDecimal(value)
             }
+            self.writeEnd()
+        }
+
+        mutating func write(argument: UnsafeRawBufferPointer) {
+            self.writeHeader(UInt8(ascii: "$"), argument.count)
+            self.write(argument)
             self.writeEnd()
         }
 

@@ -40,14 +40,23 @@ package struct RedisPipeline: Sendable {
     /// Appends a call of the script. If the server lacks the script, the call is repeated with its source after the
     /// rest of the pipeline has run: a script must not rely on its place among the other commands of one pipeline.
     package mutating func append(_ script: RedisScript, keys: [RedisArgument], arguments: [RedisArgument] = []) {
-        let count = 3 + keys.count + arguments.count
+        self.append(script, keys: keys, argumentCount: arguments.count) { bytes in
+            for argument in arguments { RESPEncoder.write(argument, to: &bytes) }
+        }
+    }
+
+    /// - Parameter write: writes the arguments, encoded.
+    mutating func append(
+        _ script: RedisScript, keys: [RedisArgument], argumentCount: Int, write: (inout ByteBuffer) -> Void
+    ) {
+        let count = 3 + keys.count + argumentCount
         RESPEncoder.writeArrayHeader(count: count, to: &self.bytes)
         RESPEncoder.write(.string("EVALSHA"), to: &self.bytes)
         RESPEncoder.write(.string(script.sha1), to: &self.bytes)
         let start = self.bytes.writerIndex
         RESPEncoder.write(.integer(Int64(keys.count)), to: &self.bytes)
         for key in keys { RESPEncoder.write(key, to: &self.bytes) }
-        for argument in arguments { RESPEncoder.write(argument, to: &self.bytes) }
+        write(&self.bytes)
         let tail = start..<self.bytes.writerIndex
         self.scriptCalls.append(ScriptCall(index: self.count, script: script, argumentCount: count, tail: tail))
         self.count += 1
@@ -56,6 +65,12 @@ package struct RedisPipeline: Sendable {
     /// Appends one command that is encoded already.
     mutating func append(encoded command: ByteBuffer) {
         self.bytes.writeImmutableBuffer(command)
+        self.count += 1
+    }
+
+    mutating func append(header count: Int, encoded arguments: ByteBuffer) {
+        RESPEncoder.writeArrayHeader(count: count, to: &self.bytes)
+        self.bytes.writeImmutableBuffer(arguments)
         self.count += 1
     }
 

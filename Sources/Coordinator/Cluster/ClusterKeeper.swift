@@ -1,233 +1,198 @@
 import ClusterAPI
-import Discord
+import CoordinatorCore
 import Foundation
 import Logging
 import Runtime
 import ServiceLifecycle
 
-/// Holds the cluster's state, writes its changes down, and only then lets members see them.
+/// Runs a ``CoordinatorCore``: hands it what happens, and does what it says.
 actor ClusterKeeper: Service {
-    /// How often leases and hand-overs are looked at.
-    private static let tick: Duration = .milliseconds(250)
+    private var core: CoordinatorCore
+    private var requests: [CoordinatorCore.RequestID: CheckedContinuation<CoordinatorCore.Answer, any Error>] = [:]
+    private var lastRequest = 0
+    /// What is to be done outside. Its length is bounded by the core: a write, 64 fences, and one entry a request.
+    private let effects: AsyncStream<CoordinatorCore.Effect>
+    private let effect: AsyncStream<CoordinatorCore.Effect>.Continuation
+    /// Why this coordinator no longer leads.
+    private var deposed: String?
+    private var hasStopped = false
 
-    private var state: ClusterState
-    /// What members may see: written down already.
-    private var visible: [String: DesiredState] = [:]
-    private var unsaved: Set<ClusterState.Change> = []
-    private var budgets: [Snowflake: SessionStartBudget] = [:]
-    private let waiters = DesiredStateWaiters()
-    private let gate = SerialGate()
-
+    private let policy: ClusterPolicy
     private let store: ClusterStore
     private let topology: BrokerTopology
     private let permits: PermitLedger
-    private let leader: String
+    private let lease: LeaderLease
     private let logger: Logger
     private let clock = ContinuousClock()
-    private let start = ContinuousClock.now
+    private let start: ContinuousClock.Instant
 
-    /// - Parameter loaded: the state that the last leader wrote down. Its members keep what they have if they renew in
-    ///   time.
+    /// - Parameter loaded: the state that the last leader wrote down.
     init(
         policy: ClusterPolicy,
-        loaded: ClusterStore.Loaded,
+        loaded: LoadedState,
         store: ClusterStore,
         topology: BrokerTopology,
         permits: PermitLedger,
         leader: LeaderLease,
         logger: Logger
     ) {
-        // Versions of this leader are above those of every earlier one.
-        var state = ClusterState(policy: policy, firstVersion: Int(leader.epoch) << 32)
-        state.incarnations = loaded.incarnations
-        for member in loaded.members { state.members[member.registration.id] = member }
-        for slot in loaded.slots { state.slots[slot.slot] = slot }
-        for application in loaded.applications { state.applications[application.id] = application }
-        for (lane, assigned) in loaded.lanes where state.lanes.indices.contains(lane) { state.lanes[lane] = assigned }
-        state.fences = Set(loaded.members.filter { $0.phase == .fencing }.map(\.owner))
-        // An owner whose member started a new life before the old one was cut off.
-        for owner in Set(loaded.slots.compactMap(\.owner)) where state.members[owner.member]?.owner != owner {
-            state.fences.insert(owner)
-        }
-        self.state = state
+        let start = ContinuousClock.now
+        self.start = start
+        self.policy = policy
+        self.core = CoordinatorCore(
+            policy: policy, leader: leader.holder, leaderEpoch: leader.epoch, loaded: loaded,
+            leadsUntil: start.duration(to: leader.leadsUntil), now: .zero)
         self.store = store
         self.topology = topology
         self.permits = permits
-        self.leader = leader.holder
+        self.lease = leader
         self.logger = logger
+        (self.effects, self.effect) = AsyncStream.makeStream()
     }
 
     private var now: Duration { self.start.duration(to: self.clock.now) }
 
+    /// - Throws: ``LeaderLease/Lost`` when another coordinator leads.
     func run() async throws {
-        await cancelWhenGracefulShutdown { await self.keepTime() }
-        self.waiters.wakeAll()
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                group.addTask { await self.keepTime() }
+                for await effect in self.effects { group.addTask { await self.perform(effect) } }
+                group.cancelAll()
+            }
+        }
+        self.hasStopped = true
+        for (_, request) in self.requests { request.resume(throwing: Problem(.unavailable, "the coordinator stops")) }
+        self.requests = [:]
+        if let deposed = self.deposed { throw LeaderLease.Lost(description: deposed) }
     }
 
     private func keepTime() async {
-        var last = self.now
         while !Task.isCancelled {
+            self.act { $0.ticked(now: $1, date: Date()) }
+            // Cancelled: the loop's condition ends it.
+            try? await self.clock.sleep(for: self.policy.tick)
+        }
+    }
+
+    /// Tells the core what happened, and hands on what it wants done. Nothing waits in here.
+    private func act(_ event: (inout CoordinatorCore, Duration) -> Void) {
+        let now = self.now
+        self.core.leads(until: self.start.duration(to: self.lease.leadsUntil))
+        self.core.brokerChanged(isReady: self.topology.isReady, now: now)
+        event(&self.core, now)
+        for effect in self.core.takeEffects() {
+            switch effect {
+            case .answer(let request, let answer): self.requests.removeValue(forKey: request)?.resume(with: answer)
+            case .log(let level, let message, let facts): self.log(level, message, facts)
+            case .stepDown(let reason):
+                self.deposed = reason
+                self.effect.finish()
+            case .save, .admit, .fence, .takePermit: self.effect.yield(effect)
+            }
+        }
+    }
+
+    private func perform(_ effect: CoordinatorCore.Effect) async {
+        switch effect {
+        case .save(let batch):
             do {
-                self.waiters.wakeExpired()
-                // Time that this process did not live through is nobody's silence.
-                let slept = self.now - last - Self.tick
-                if slept > .seconds(1) { self.state.clockJumped(by: slept) }
-                last = self.now
-                self.state.timePassed(now: self.now)
-                // Whoever no longer leads finds out here, and must not fence.
-                try await self.commit()
-                await self.fenceWhatIsOver()
-                self.state.assign(now: self.now)
-                try await self.commit()
-                try await self.clock.sleep(for: Self.tick)
-            } catch is CancellationError {
-                return
+                try await self.store.save(batch)
+                self.act { $0.saved(batch.number, now: $1) }
             } catch {
-                self.logger.warning("can't write the cluster's state", metadata: ["error": "\(error)"])
-                // The next round tries again; cancellation ends the loop.
-                try? await self.clock.sleep(for: .seconds(1))
+                let isLost = error is ClusterStore.LostLeadership
+                self.act { $0.saveFailed(batch.number, isLeadershipLost: isLost, reason: "\(error)", now: $1) }
             }
+        case .admit(let owner):
+            do {
+                try await self.topology.admit(owner)
+                self.act { $0.admitted(owner, now: $1) }
+            } catch {
+                self.act { $0.admitFailed(owner, reason: "\(error)", now: $1) }
+            }
+        case .fence(let owner):
+            do {
+                try await self.topology.fence(owner)
+                self.act { $0.fenced(owner, now: $1) }
+            } catch {
+                self.act { $0.fenceFailed(owner, reason: "\(error)", now: $1) }
+            }
+        case .takePermit(let ticket, let application, let bucket):
+            do {
+                let wait = try await self.permits.take(bucket: bucket, of: application)
+                self.act { $0.permitTaken(ticket, wait: wait, now: $1) }
+            } catch {
+                let isLost = error is ClusterStore.LostLeadership
+                self.act { $0.permitFailed(ticket, isLeadershipLost: isLost, reason: "\(error)", now: $1) }
+            }
+        case .answer, .log, .stepDown: break
         }
     }
 
-    private func fenceWhatIsOver() async {
-        guard self.topology.isReady else { return }
-        for owner in await self.topology.fence(self.state.fences) { self.state.fenced(owner) }
-    }
-
-    /// Writes down what changed and makes it visible. What could not be written stays for the next time.
-    private func commit() async throws {
-        await self.gate.enter()
-        let changes = self.unsaved.union(self.state.takeChanges())
-        self.unsaved = []
-        var members: [ClusterStore.MemberRow] = []
-        var slots: [ClusterState.SlotState] = []
-        var lanes: [Int: ClusterState.LaneState] = [:]
-        var applications: [ClusterState.ApplicationState] = []
-        for change in changes {
-            switch change {
-            case .member(let id): members.append(.init(id: id, state: self.state.members[id]))
-            case .slot(let slot): self.state.slots[slot].map { slots.append($0) }
-            case .lane(let lane): lanes[lane] = self.state.lanes[lane]
-            case .application(let id): self.state.applications[id].map { applications.append($0) }
+    private func log(_ level: CoordinatorCore.Level, _ message: String, _ facts: [String: String]) {
+        let level: Logger.Level =
+            switch level {
+            case .info: .info
+            case .notice: .notice
+            case .warning: .warning
+            case .error: .error
             }
-        }
-        let desired = self.state.members.keys.map { ($0, self.state.desired(for: $0)) }
-        do {
-            if !changes.isEmpty {
-                try await self.store.save(members: members, slots: slots, applications: applications, lanes: lanes)
-            }
-            self.visible = Dictionary(uniqueKeysWithValues: desired)
-            self.waiters.wake(self.visible)
-            await self.gate.leave()
-        } catch {
-            self.unsaved.formUnion(changes)
-            await self.gate.leave()
-            throw error
-        }
+        self.logger.log(level: level, "\(message)", metadata: facts.mapValues { .string($0) })
     }
 
     // MARK: What is asked
 
+    private func ask(
+        _ event: (inout CoordinatorCore, CoordinatorCore.RequestID, Duration) -> Void
+    ) async throws -> CoordinatorCore.Answer {
+        guard !self.hasStopped else { throw Problem(.unavailable, "the coordinator stops") }
+        self.lastRequest += 1
+        let request = self.lastRequest
+        return try await withCheckedThrowingContinuation { continuation in
+            self.requests[request] = continuation
+            self.act { event(&$0, request, $1) }
+        }
+    }
+
+    private struct UnexpectedAnswer: Error {}
+
     /// - Parameter shards: nil keeps the shard count in force, or takes Discord's recommendation for a new application.
-    func applicationFound(_ application: DiscordApplication, shards: Int?, intents: UInt64) async throws {
-        self.state.applicationFound(
-            application.id, name: application.name, numShards: shards, recommendedShards: application.recommendedShards,
-            intents: intents, gatewayURL: application.gatewayURL)
-        self.budgets[application.id] = SessionStartBudget(
-            total: application.sessionStartTotal, remaining: application.sessionStartRemaining,
-            maxConcurrency: application.maxConcurrency, resetsAt: self.now + application.sessionStartResetsAfter)
-        try await self.commit()
+    func applicationFound(
+        _ application: DiscordApplication, shards: Int?, intents: UInt64, askedAt: ContinuousClock.Instant
+    ) {
+        let asked = self.start.duration(to: askedAt)
+        self.act { $0.applicationFound(application, shards: shards, intents: intents, askedAt: asked, now: $1) }
     }
 
     func register(_ registration: MemberRegistration) async throws -> MemberRegistered {
-        guard self.topology.isReady else { throw Problem(.unavailable, "the broker can't be reached") }
-        let owner = self.state.memberRegistered(registration, now: self.now, date: Date())
-        // The incarnation is spent once it is written: the broker's exchange of this name was never anybody else's.
-        try await self.commit()
-        let exchange = MemberRegistered.exchange(member: owner.member, incarnation: owner.incarnation)
-        if registration.kind == .shard { try await self.topology.admit(exchange: exchange) }
-        guard self.state.members[owner.member]?.owner == owner else {
-            // Another registration of this id came meanwhile. Its fence may have gone before the exchange was there.
-            if registration.kind == .shard { self.state.fences.insert(owner) }
-            throw Problem(.staleIncarnation, "another process registered as \(owner.member)")
-        }
-        self.logger.info(
-            "member registered",
-            metadata: [
-                "member.id": "\(owner.member)", "member.kind": "\(registration.kind.rawValue)",
-                "member.incarnation": "\(owner.incarnation)",
-            ])
-        return MemberRegistered(
-            incarnation: owner.incarnation,
-            leaseMilliseconds: Int(self.state.policy.lease / .milliseconds(1)),
-            renewMilliseconds: Int(self.state.policy.renew / .milliseconds(1)),
-            exchange: exchange)
+        let answer = try await self.ask { $0.registerRequested($1, registration, now: $2, date: Date()) }
+        guard case .registered(let registered) = answer else { throw UnexpectedAnswer() }
+        return registered
     }
 
     /// Answers at once when something new is desired, else holds the answer for as long as the renewal allows.
     func renew(_ id: String, _ renewal: LeaseRenewal) async throws -> DesiredState {
-        do {
-            try self.state.leaseRenewed(id, renewal, now: self.now, date: Date())
-        } catch {
-            throw Problem(
-                .staleIncarnation, "incarnation \(renewal.incarnation) of member \(id) is over: register again")
-        }
-        if let visible = self.visible[id], visible.version != renewal.appliedVersion { return visible }
-        let wait = min(Duration.milliseconds(max(0, renewal.waitMilliseconds)), self.state.policy.renew)
-        await self.waiters.wait(member: id, version: renewal.appliedVersion, until: self.clock.now.advanced(by: wait))
-        guard self.state.members[id]?.incarnation == renewal.incarnation else {
-            throw Problem(.staleIncarnation, "member \(id) has lost its lease: register again")
-        }
-        // A leader that has just begun has written nothing down yet.
-        guard let visible = self.visible[id] else { throw Problem(.unavailable, "nothing can be granted yet") }
-        return visible
+        let answer = try await self.ask { $0.renewRequested($1, member: id, renewal, now: $2, date: Date()) }
+        guard case .desired(let desired) = answer else { throw UnexpectedAnswer() }
+        return desired
     }
 
     func leave(_ id: String, _ final: LeaseRenewal) async throws {
-        self.state.memberLeft(id, final, date: Date())
-        await self.fenceWhatIsOver()
-        self.state.assign(now: self.now)
-        try await self.commit()
-        self.logger.info("member left", metadata: ["member.id": "\(id)"])
+        _ = try await self.ask { $0.leaveRequested($1, member: id, final, now: $2, date: Date()) }
     }
 
     func permit(_ request: PermitRequest) async throws -> PermitAnswer {
-        guard let slot = self.state.slots[request.slot], slot.epoch == request.epoch,
-            slot.owner == .init(member: request.member, incarnation: request.incarnation)
-        else { throw Problem(.staleIncarnation, "slot \(request.slot) is not granted to member \(request.member)") }
-        guard let budget = self.budgets[request.slot.application] else {
-            throw Problem(.unavailable, "the application's session start limit is not known yet")
-        }
-        if let obstacle = self.state.obstacle(to: request.slot.application) {
-            return PermitAnswer(
-                validMilliseconds: nil, retryAfterMilliseconds: 30_000,
-                reason: "shard \(obstacle.slot.shard) was refused: \(obstacle.observed?.reason ?? "")")
-        }
-        if case .reserveReached(let wait) = budget.decide(now: self.now) {
-            return PermitAnswer(
-                validMilliseconds: nil, retryAfterMilliseconds: min(60_000, Int(wait / .milliseconds(1))),
-                reason: "\(budget.remaining) of \(budget.total) session starts are left, and that is the reserve")
-        }
-        let bucket = request.slot.shard % budget.maxConcurrency
-        // Counted before the wait, so that what is left is never promised twice.
-        self.budgets[request.slot.application]?.identified()
-        let wait: Duration?
-        do {
-            wait = try await self.permits.take(bucket: bucket, of: request.slot.application)
-        } catch {
-            self.budgets[request.slot.application]?.notIdentified()
-            throw error
-        }
-        if let wait {
-            self.budgets[request.slot.application]?.notIdentified()
-            return PermitAnswer(
-                validMilliseconds: nil, retryAfterMilliseconds: Int(wait / .milliseconds(1)),
-                reason: "identify bucket \(bucket) is in use")
-        }
-        return PermitAnswer(
-            validMilliseconds: Int(PermitLedger.validity / .milliseconds(1)), retryAfterMilliseconds: nil, reason: nil)
+        let answer = try await self.ask { $0.permitRequested($1, request, now: $2) }
+        guard case .permit(let permit) = answer else { throw UnexpectedAnswer() }
+        return permit
     }
 
-    func view() -> ClusterView { self.state.view(leader: self.leader, now: self.now, date: Date()) }
+    /// - Parameter actor: who asks, for the audit log.
+    func operate(_ operation: OperatorRequest, by actor: String) async throws -> OperatorAnswer {
+        let answer = try await self.ask { $0.operationRequested($1, operation, by: actor, now: $2, date: Date()) }
+        guard case .operation(let done) = answer else { throw UnexpectedAnswer() }
+        return done
+    }
+
+    func view() -> ClusterView { self.core.view(now: self.now, date: Date()) }
 }

@@ -1,3 +1,4 @@
+import CoordinatorCore
 import Logging
 import Runtime
 import ServiceLifecycle
@@ -38,6 +39,7 @@ struct ApplicationWatch: Service {
     }
 
     private func look() async throws {
+        let askedAt = ContinuousClock.now
         let found = try await self.directory.application()
         let application = DiscordApplication(
             id: found.id, name: found.name, gatewayURL: self.settings.gatewayURL ?? found.gatewayURL,
@@ -45,6 +47,7 @@ struct ApplicationWatch: Service {
             sessionStartRemaining: found.sessionStartRemaining, sessionStartResetsAfter: found.sessionStartResetsAfter,
             maxConcurrency: found.maxConcurrency)
         let shards = self.settings.shards == 0 ? nil : self.settings.shards
-        try await self.keeper.applicationFound(application, shards: shards, intents: self.settings.intents)
+        await self.keeper.applicationFound(
+            application, shards: shards, intents: self.settings.intents, askedAt: askedAt)
     }
 }

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import CoordinatorCore
 import Discord
 import Foundation
 import NIOCore

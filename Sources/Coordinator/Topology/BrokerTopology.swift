@@ -1,9 +1,12 @@
 import AMQP
 import ClusterAPI
+import ControlAPI
+import CoordinatorCore
 import Logging
 import Synchronization
 
-/// Exchanges and queues of the data path (docs/protocol.md). Only the coordinator may declare or delete them.
+/// Exchanges and queues of the data path and of commands to slots (docs/protocol.md). Only the coordinator may declare
+/// or delete them.
 final class BrokerTopology: Sendable {
     struct NotConnected: Error, CustomStringConvertible {
         let description = "the broker can't be reached"
@@ -17,12 +20,19 @@ final class BrokerTopology: Sendable {
     /// reading.
     static let mostLaneBytes: Int64 = 1 << 30
 
+    /// Commands that wait for one member. Beyond that the broker refuses them.
+    static let mostWaitingCommands: Int64 = 1_000
+    /// Without a reader for so long, a member's queue of commands is nobody's any more.
+    static let unusedQueueLifetime: Int64 = 24 * 3_600 * 1_000
+
+    private let names: ControlNames
     private let lanes: Int
     private let logger: Logger
     private let connection = Mutex<AMQPConnection?>(nil)
 
-    init(lanes: Int, logger: Logger) {
+    init(lanes: Int, names: ControlNames = ControlNames(), logger: Logger) {
         self.lanes = lanes
+        self.names = names
         self.logger = logger
     }
 
@@ -33,6 +43,8 @@ final class BrokerTopology: Sendable {
         let channel = try await connection.openChannel()
         try await channel.declareExchange(Self.events, kind: .direct)
         try await channel.declareExchange(Self.deadLetters, kind: .direct)
+        try await channel.declareExchange(self.names.requests, kind: .direct)
+        try await channel.declareExchange(self.names.replies, kind: .direct)
         // Full, it refuses too: nothing is forgotten that nobody has looked at.
         try await self.declareQueue(
             channel, "parking", deadLetterKey: nil,
@@ -68,11 +80,19 @@ final class BrokerTopology: Sendable {
 
     func disconnected() { self.connection.withLock { $0 = nil } }
 
-    /// Makes the one exchange that this life of a shard member may publish to.
-    func admit(exchange: String) async throws {
+    /// Makes the one exchange that this life of a shard member may publish to, and the queue that it takes commands
+    /// from. The member itself binds the queue for the slots it runs.
+    func admit(_ owner: ClusterState.Owner) async throws {
         try await self.withChannel { channel in
-            try await channel.declareExchange(exchange, kind: .fanout)
-            try await channel.bindExchange(Self.events, to: exchange)
+            try await channel.declareExchange(owner.exchange, kind: .fanout)
+            try await channel.bindExchange(Self.events, to: owner.exchange)
+            _ = try await channel.declareQueue(
+                owner.controlQueue,
+                arguments: [
+                    "x-queue-type": .string("classic"), "x-expires": .int64(Self.unusedQueueLifetime),
+                    "x-message-ttl": .int64(Int64(ControlRequest.longestQueued / .milliseconds(1))),
+                    "x-max-length": .int64(Self.mostWaitingCommands), "x-overflow": .string("reject-publish"),
+                ])
         }
     }
 
@@ -87,8 +107,7 @@ final class BrokerTopology: Sendable {
                         "member.id": "\(owner.member)", "member.incarnation": "\(owner.incarnation)",
                     ]
                     do {
-                        try await self.fence(
-                            exchange: MemberRegistered.exchange(member: owner.member, incarnation: owner.incarnation))
+                        try await self.fence(owner)
                         self.logger.notice("fenced", metadata: facts)
                         return owner
                     } catch {
@@ -106,8 +125,17 @@ final class BrokerTopology: Sendable {
     /// Cuts a life off: after this nothing that it publishes can enter a queue.
     ///
     /// The exchange is deleted, never unbound: a publish that no binding takes is confirmed, and gone.
-    func fence(exchange: String) async throws {
-        try await self.withChannel { try await $0.deleteExchange(exchange) }
+    func fence(_ owner: ClusterState.Owner) async throws {
+        try await self.withChannel { try await $0.deleteExchange(owner.exchange) }
+        do {
+            // Nobody is to wait for a process that has lost its slots.
+            try await self.withChannel { _ = try await $0.deleteQueue(owner.controlQueue) }
+        } catch {
+            // It is cut off all the same, and the queue goes by itself in its time.
+            self.logger.warning(
+                "can't delete a queue of commands",
+                metadata: ["broker.queue": "\(owner.controlQueue)", "error": "\(error)"])
+        }
     }
 
     /// A channel for each piece of work: an error of one closes its channel, and must not reach the next.
@@ -137,4 +165,9 @@ final class BrokerTopology: Sendable {
         }
         _ = try await channel.declareQueue(name, arguments: arguments)
     }
+}
+
+extension ClusterState.Owner {
+    var exchange: String { MemberRegistered.exchange(member: self.member, incarnation: self.incarnation) }
+    var controlQueue: String { MemberRegistered.controlQueue(member: self.member, incarnation: self.incarnation) }
 }

@@ -13,7 +13,10 @@ struct StackDirectory: Sendable {
 
     /// Makes the folder where it is missing. Others may pass through it, for PostgreSQL's own user, but not list it.
     /// A folder that was there keeps its mode: it may be anybody's.
-    init(creating path: String) throws(LocalStackError) {
+    ///
+    /// - Parameter user: who uses it, by default this process' user. Another user's stack is not taken over, not even
+    ///   by root: its owner could never use it again.
+    init(creating path: String, for user: uid_t = geteuid()) throws(LocalStackError) {
         let isThere = FileManager.default.fileExists(atPath: path)
         do {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
@@ -26,7 +29,21 @@ struct StackDirectory: Sendable {
         defer { free(resolved) }
         self.path = String(cString: resolved)
         if !isThere { try Self.make(self.path, mode: 0o711) }
+        try self.refuseStackOfOthers(than: user)
         for folder in [self.logs, self.redis, self.rabbitMQ, self.sandbox] { try Self.make(folder, mode: 0o700) }
+    }
+
+    private func refuseStackOfOthers(than user: uid_t) throws(LocalStackError) {
+        let parts = ["lock", "secrets", "ports.json", "logs", "redis", "rabbitmq", "sandbox"]
+        for part in parts.map({ "\(self.path)/\($0)" }) {
+            // What isn't there yet is nobody's.
+            let owner = try? FileManager.default.attributesOfItem(atPath: part)[.ownerAccountID] as? NSNumber
+            guard let owner = owner?.uint32Value, owner != user else { continue }
+            throw LocalStackError(
+                .files,
+                "\(part) belongs to user \(UserName.of(owner)), and this is \(UserName.of(user)): "
+                    + "be that user, choose another directory (--directory), or remove \(self.path)")
+        }
     }
 
     static func make(_ path: String, mode: Int) throws(LocalStackError) {

@@ -1,17 +1,30 @@
 import Foundation
 
-/// The processes of one stack, however they were started: each carries the stack's directory in its environment.
+/// The processes of one stack, however they were started: each carries the stack's directory in its environment, and
+/// which of the stack's runs it belongs to.
 ///
 /// A mark is inherited, can't be mistaken for another process after its number was used again, and needs no file of
 /// process numbers that a killed supervisor leaves behind.
 struct MarkedProcesses: Sendable {
-    /// Not `FLOTILLA_…`: it is nobody's setting.
-    static let variable = "_FLOTILLA_STACK"
+    /// Not `FLOTILLA_…`: they are nobody's settings.
+    private static let variable = "_FLOTILLA_STACK"
+    private static let runVariable = "_FLOTILLA_RUN"
 
-    /// The value of the mark: the absolute path of the stack's directory.
+    /// The absolute path of the stack's directory: what the processes of all its runs carry.
     let mark: String
+    /// A name that no other run has.
+    private let run: String
 
-    /// The processes that carry the mark now. Those of other people can't be read and are not ours.
+    init(mark: String) {
+        self.mark = mark
+        self.run = UUID().uuidString
+    }
+
+    /// What only the processes of this run carry, as an entry of the environment.
+    var runEntry: String { "\(Self.runVariable)=\(self.run)" }
+
+    /// The processes that carry the directory's mark now, those of earlier runs included. Those of other people can't
+    /// be read and are not ours.
     func find() -> [Int32] {
         let entry = Array("\(Self.variable)=\(self.mark)".utf8)
         // No /proc, nothing found.
@@ -50,8 +63,8 @@ struct MarkedProcesses: Sendable {
 }
 
 extension MarkedProcesses {
-    /// An environment for a process of this stack.
+    /// An environment for a process of this run.
     func adding(to environment: [String: String]) -> [String: String] {
-        environment.merging([Self.variable: self.mark]) { $1 }
+        environment.merging([Self.variable: self.mark, Self.runVariable: self.run]) { $1 }
     }
 }

@@ -5,8 +5,8 @@ import SystemPackage
 /// A shell that outlives a supervisor that is killed, and stops what it leaves behind.
 ///
 /// It reads from a pipe whose other end only this process holds. When this process ends, in whatever way, the shell
-/// reads the end of the pipe and stops all processes that carry the stack's mark, by SIGTERM first and by SIGKILL after
-/// 5 s.
+/// reads the end of the pipe and stops all processes that carry the mark of this run, by SIGTERM first and by SIGKILL
+/// after 5 s. A run that begins in the same directory meanwhile is not its business.
 struct OrphanGuard: Sendable {
     /// `$1` is the mark as an entry of the environment. Processes that end during the search are no errors.
     private static let script = """
@@ -35,7 +35,7 @@ struct OrphanGuard: Sendable {
         options.createSession = true
         let outcome = try await Subprocess.run(
             .path("/bin/sh"),
-            arguments: ["-c", Self.script, "flotilla-guard", "\(MarkedProcesses.variable)=\(processes.mark)"],
+            arguments: ["-c", Self.script, "flotilla-guard", processes.runEntry],
             environment: .custom(["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]),
             platformOptions: options,
             input: .inputWriter,

@@ -103,7 +103,11 @@ struct StackRoles: Sendable {
     private func shard(_ index: Int) -> ChildSpecification {
         self.member(
             "shard", index,
-            settings: ["FLOTILLA_AMQP_URL": self.stores.amqpShard, "FLOTILLA_DISCORD_TOKEN": self.botToken])
+            settings: [
+                "FLOTILLA_AMQP_URL": self.stores.amqpShard,
+                "FLOTILLA_REDIS_URL": self.stores.redis,
+                "FLOTILLA_DISCORD_TOKEN": self.botToken,
+            ])
     }
 
     private func worker(_ index: Int) -> ChildSpecification {

@@ -37,8 +37,9 @@ struct RabbitMQServer: Sendable {
         """
     }
 
-    /// What each role may do. Shards only write to their own exchanges, so that one that was fenced stays out; the
-    /// topology is the coordinator's.
+    /// What each role may do. Shards only write to their own exchanges, so that one that was fenced stays out, and to
+    /// nothing that leads to a lane; the topology is the coordinator's. To bind its queue a shard needs to write to the
+    /// queue and to read the exchange; a worker declares its own reply queue and nothing else.
     func definitions(_ secrets: StackSecrets) throws -> String {
         struct Definitions: Encodable {
             struct User: Encodable {
@@ -67,10 +68,12 @@ struct RabbitMQServer: Sendable {
             vhosts: [.init(name: "/")],
             permissions: [
                 .init(user: "flotilla", configure: ".*", write: ".*", read: ".*"),
-                .init(user: "shard", configure: "^$", write: #"^gw\.m\."#, read: "^$"),
                 .init(
-                    user: "worker", configure: "^$", write: #"^gw\.dead$"#,
-                    read: #"^(lane\.|commands$|parking$|gw\.tap$)"#),
+                    user: "shard", configure: "^$", write: #"^(gw\.m\.|gw\.c\.|gw\.replies$)"#,
+                    read: #"^(gw\.c\.|gw\.control$)"#),
+                .init(
+                    user: "worker", configure: #"^gw\.r\."#, write: #"^(gw\.dead$|gw\.control$|gw\.r\.)"#,
+                    read: #"^(lane\.|commands$|parking$|gw\.tap$|gw\.r\.|gw\.replies$)"#),
             ])
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

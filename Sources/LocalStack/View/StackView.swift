@@ -1,4 +1,5 @@
 import ClusterAPI
+import ClusterClient
 import Synchronization
 
 /// Tells on the terminal what the stack does.

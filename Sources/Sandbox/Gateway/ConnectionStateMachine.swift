@@ -16,7 +16,7 @@ struct ConnectionStateMachine: Sendable {
         /// `nil` when none was asked for; `.invalid` when it is no `[id, count]` with `0 ≤ id < count`.
         var shard: Shard
         var largeThreshold: Int
-        var presence: JSONValue?
+        var presence: PresenceForm?
 
         enum Shard: Sendable, Equatable {
             case none
@@ -45,8 +45,10 @@ struct ConnectionStateMachine: Sendable {
         case acknowledgeHeartbeat(sequence: Int64?)
         case identify(Identify)
         case resume(Resume)
-        case updatePresence(JSONValue)
-        case updateVoiceState(JSONValue)
+        case updatePresence(PresenceForm)
+        /// More presence updates than may be in 20 s: without effect, as at Discord.
+        case ignorePresence
+        case updateVoiceState(VoiceForm)
         case requestMembers(MembersRequest)
         case requestSoundboardSounds([Snowflake])
         case requestChannelInfo(Snowflake)
@@ -56,6 +58,7 @@ struct ConnectionStateMachine: Sendable {
     private let settings: SandboxGatewaySettings
     private var state = State.unidentified
     private var arrivals: Deque<ContinuousClock.Instant> = []
+    private var presences: Deque<ContinuousClock.Instant> = []
     private var lastHeartbeat: ContinuousClock.Instant
 
     init(settings: SandboxGatewaySettings, now: ContinuousClock.Instant) {
@@ -79,6 +82,9 @@ struct ConnectionStateMachine: Sendable {
     }
 
     mutating func closed() { self.state = .closed }
+
+    /// Nothing was read for a while, which is not the client's fault.
+    mutating func readAgain(now: ContinuousClock.Instant) { self.lastHeartbeat = max(self.lastHeartbeat, now) }
 
     mutating func heartbeatTimedOut(now: ContinuousClock.Instant) -> Action {
         switch self.state {
@@ -134,39 +140,61 @@ struct ConnectionStateMachine: Sendable {
             return .resume(Resume(token: Self.bare(token), sessionID: session, sequence: sequence))
         case 3, 4, 8, 31, 43:
             guard self.isIdentified else { return self.close(.notAuthenticated, "Not authenticated.") }
-            return self.receivedCommand(code, data)
+            return self.receivedCommand(code, data, now: now)
         default: return self.close(.unknownOpcode, "Unknown opcode.")
         }
     }
 
-    private mutating func receivedCommand(_ code: Int64, _ data: JSONValue) -> Action {
+    private mutating func receivedCommand(
+        _ code: Int64, _ data: JSONValue, now: ContinuousClock.Instant
+    ) -> Action {
         let invalid = "Error while decoding payload."
         switch code {
         case 3:
-            guard data["status"]?.string != nil else { return self.close(.decodeError, invalid) }
-            return .updatePresence(data)
+            guard let presence = PresenceForm(data, needsStatus: true) else {
+                return self.close(.decodeError, invalid)
+            }
+            while let first = self.presences.first, now - first >= .seconds(20) { self.presences.removeFirst() }
+            guard self.presences.count < self.settings.presencesPerWindow else { return .ignorePresence }
+            self.presences.append(now)
+            return .updatePresence(presence)
         case 4:
-            guard data["guild_id"]?.snowflake != nil else { return self.close(.decodeError, invalid) }
-            return .updateVoiceState(data)
-        case 8:
-            guard let guildID = data["guild_id"]?.snowflake else { return self.close(.decodeError, invalid) }
-            let ids = data["user_ids"]
-            let userIDs = ids?.array?.compactMap(\.snowflake) ?? ids?.snowflake.map { [$0] }
-            let query = data["query"]?.string
-            // Exactly one of the two; Discord answers a lack of both as a wrong body for the opcode.
-            guard (query == nil) != (userIDs == nil) else { return self.close(.unknownOpcode, "Unknown opcode.") }
-            let nonce = data["nonce"]?.string.flatMap { $0.utf8.count <= 32 ? $0 : nil }
-            return .requestMembers(
-                MembersRequest(
-                    guildID: guildID, query: query, limit: Int(clamping: data["limit"]?.integer ?? 0), userIDs: userIDs,
-                    wantsPresences: data["presences"]?.bool ?? false, nonce: nonce))
+            guard let voice = VoiceForm(data) else { return self.close(.decodeError, invalid) }
+            return .updateVoiceState(voice)
+        case 8: return self.membersRequest(data)
         case 31:
             guard let ids = data["guild_ids"]?.array else { return self.close(.decodeError, invalid) }
             return .requestSoundboardSounds(ids.compactMap(\.snowflake))
         default:
-            guard let guildID = data["guild_id"]?.snowflake else { return self.close(.decodeError, invalid) }
+            guard let guildID = data["guild_id"]?.snowflake, let fields = data["fields"]?.array,
+                fields.allSatisfy({ $0.string != nil })
+            else { return self.close(.decodeError, invalid) }
             return .requestChannelInfo(guildID)
         }
+    }
+
+    private mutating func membersRequest(_ data: JSONValue) -> Action {
+        let invalid = "Error while decoding payload."
+        guard let guildID = data["guild_id"]?.snowflake else { return self.close(.decodeError, invalid) }
+        let ids = data["user_ids"]
+        let userIDs = ids?.array?.compactMap(\.snowflake) ?? ids?.snowflake.map { [$0] }
+        let query = data["query"]?.string
+        // Exactly one of the two, and a limit with a query; Discord answers a lack as a wrong body for the opcode.
+        guard (query == nil) != (userIDs == nil) else { return self.close(.unknownOpcode, "Unknown opcode.") }
+        let limit: Int64
+        switch data["limit"] {
+        case .integer(let value): limit = value
+        case nil, .null:
+            guard query == nil else { return self.close(.unknownOpcode, "Unknown opcode.") }
+            limit = 0
+        default: return self.close(.decodeError, invalid)
+        }
+        // A nonce that is too long is passed over, and the answer has none.
+        let nonce = data["nonce"]?.string.flatMap { $0.utf8.count <= 32 ? $0 : nil }
+        return .requestMembers(
+            MembersRequest(
+                guildID: guildID, query: query, limit: Int(clamping: limit), userIDs: userIDs,
+                wantsPresences: data["presences"]?.bool ?? false, nonce: nonce))
     }
 
     private static func identify(_ data: JSONValue) -> Identify? {
@@ -185,9 +213,14 @@ struct ConnectionStateMachine: Sendable {
                 ? ShardID(id: numbers[0], count: numbers[1]).map { .valid($0) } ?? .invalid : .invalid
         }
         let threshold = Int(clamping: data["large_threshold"]?.integer ?? 50)
+        var presence: PresenceForm?
+        if let json = data["presence"], !json.isNull {
+            guard let form = PresenceForm(json, needsStatus: false) else { return nil }
+            presence = form
+        }
         return Identify(
             token: Self.bare(token), intents: intents, shard: shard, largeThreshold: min(max(threshold, 50), 250),
-            presence: data["presence"].flatMap { $0.isNull ? nil : $0 })
+            presence: presence)
     }
 
     /// The `Bot ` prefix of REST is accepted here too.

@@ -1,3 +1,4 @@
+import DequeModule
 import Discord
 import Gateway
 import Logging
@@ -13,20 +14,35 @@ final class Hub: Sendable {
         var world: World
         var sessions = SessionTable()
         var gate: IdentifyGate
-        /// The connection of each session that has one.
-        var connections: [String: GatewayConnection] = [:]
+        /// All connections by number, and those that hear a session.
+        var open: [Int64: GatewayConnectionHandler] = [:]
+        var connections: [String: GatewayConnectionHandler] = [:]
+        var lastConnection: Int64
+        /// GUILD_CREATEs that come later, soonest first.
+        var lateGuilds: Deque<LateGuild> = []
+        /// Guilds that sessions wait for, each to be sent when the client reads.
+        var waitingGuilds: [String: Deque<Snowflake>] = [:]
+        /// What new connections meet.
+        var door = Door()
         /// When a user last asked for all members of a guild.
         var memberRequests: [MemberRequestKey: ContinuousClock.Instant] = [:]
-        /// Tells clients where to resume.
+        /// Tells clients where to connect and to resume.
         var addresses = Addresses()
     }
 
-    /// The gateway's URLs: whoever came over TLS is told the one of the TLS listener.
+    /// The gateway's URLs: whoever came over TLS is told those of the TLS listener.
     struct Addresses: Sendable {
         var plain = ""
         var secure: String?
+        /// Where RESUMEs go, if not to the same.
+        var resume: String?
+        var secureResume: String?
 
         func url(isSecure: Bool) -> String { isSecure ? self.secure ?? self.plain : self.plain }
+
+        func resumeURL(isSecure: Bool) -> String {
+            (isSecure ? self.secureResume : self.resume) ?? self.url(isSecure: isSecure)
+        }
     }
 
     /// What a client's connection is like.
@@ -38,6 +54,12 @@ final class Hub: Sendable {
     struct MemberRequestKey: Hashable, Sendable {
         let guild: Snowflake
         let user: Snowflake
+    }
+
+    struct LateGuild: Sendable {
+        let due: ContinuousClock.Instant
+        let session: String
+        let guild: Snowflake
     }
 
     /// The time: monotonic for deadlines, wall clock for ids.
@@ -58,7 +80,9 @@ final class Hub: Sendable {
         self.clock = clock
         self.store = store
         self.ledger = ledger
-        self.state = Mutex(State(world: world, gate: IdentifyGate(settings: settings)))
+        self.state = Mutex(
+            State(
+                world: world, gate: IdentifyGate(settings: settings), lastConnection: ledger?.lastNumberBefore ?? 0))
         self.metrics.observe(self)
     }
 
@@ -93,63 +117,80 @@ final class Hub: Sendable {
         }
     }
 
-    private func flush(_ state: inout State) {
+    /// Returns once the rows of all changes made before are on disk.
+    func commit() async throws { try await self.store?.commit() }
+
+    /// Sends the events that the world made, and hands over its rows.
+    func flush(_ state: inout State) {
         for dispatch in state.world.takeDispatches() { self.fanOut(dispatch, &state) }
         let changes = state.world.takeChanges()
         if !changes.isEmpty { self.store?.enqueue(changes) }
     }
 
     private func fanOut(_ dispatch: Dispatch, _ state: inout State) {
-        for user in state.sessions.users where state.world.reaches(dispatch.audience, user) {
-            for id in state.sessions.sessions(of: user, hearing: dispatch.guildID) {
-                guard let session = state.sessions[id] else { continue }
-                guard session.wants(dispatch.name, inGuild: dispatch.guildID != nil) || dispatch.subject == user else {
-                    continue
+        let isGuildItself = dispatch.name == .guildCreate || dispatch.name == .guildDelete
+        // A guild in an outage gives no events but those of its coming and going.
+        if let guild = dispatch.guildID, !isGuildItself, state.world.outages.contains(guild) { return }
+        var hashes = DispatchHashes(isWanted: self.ledger != nil)
+        // What costs little is asked first, and what holds for all of them once.
+        let required = dispatch.name.requiredIntents(inGuild: dispatch.guildID != nil)
+        for user in state.sessions.users {
+            let hearers = state.sessions.hearers(of: user, guild: dispatch.guildID)
+            guard hearers.contains(where: { $0.wants(required) || dispatch.subject == user }),
+                state.world.reaches(dispatch.audience, user)
+            else { continue }
+            for hearer in hearers where hearer.wants(required) || dispatch.subject == user {
+                let id = hearer.session
+                if let guild = dispatch.guildID, state.sessions.isPending(guild, in: id) {
+                    // What came before a guild's GUILD_CREATE is in it.
+                    guard isGuildItself else { continue }
+                    state.sessions.update(id) { $0.pendingGuilds.remove(guild) }
                 }
-                var data = dispatch.data
-                if let stripped = dispatch.strippedData, session.isBot, !session.intents.contains(.messageContent),
-                    !dispatch.contentReaders.contains(user)
+                if dispatch.name == .guildCreate, let guild = dispatch.guildID {
+                    self.sendGuildCreate(guild, to: hearer, &state)
+                } else if hearer.isBot, !hearer.intents.contains(.messageContent),
+                    !dispatch.contentReaders.contains(user), let stripped = dispatch.strippedData
                 {
-                    data = stripped
+                    self.send(
+                        dispatch.name, stripped, guild: dispatch.guildID, hash: hashes.stripped(stripped), to: id,
+                        &state)
+                } else {
+                    self.send(
+                        dispatch.name, dispatch.data, guild: dispatch.guildID, hash: hashes.whole(dispatch.data),
+                        to: id, &state)
                 }
-                self.send(dispatch.name, data, to: id, &state)
             }
         }
     }
 
     /// Numbers an event in a session and sends it, if a client is there.
-    func send(_ name: EventName, _ data: ByteBuffer, to id: String, _ state: inout State) {
-        guard let frame = state.sessions.append(id, name, data) else { return }
-        state.connections[id]?.send(frame)
+    ///
+    /// - Parameters:
+    ///   - guild: whose event it is, for the ledger.
+    ///   - hash: of the body, where it is known.
+    func send(
+        _ name: EventName, _ data: ByteBuffer, guild: Snowflake? = nil, hash: UInt64? = nil, to id: String,
+        _ state: inout State
+    ) {
+        guard let (entry, frame) = state.sessions.append(id, name, data) else { return }
+        self.ledger?.record(
+            .dispatch(
+                session: id, sequence: entry.sequence, name: name, guild: guild, hash: hash ?? FNV1a.hash(data)))
+        state.connections[id]?.deliver(frame)
         self.metrics.dispatches.increment()
-        if let ledger, let session = state.sessions[id] {
-            ledger.record(
-                "dispatch", ["session": .string(id), "s": .integer(session.lastSequence), "t": .string(name.rawValue)])
-        }
     }
 
-    /// Ends a session; its client, if there is one, is closed with that code.
-    func endSession(_ id: String, code: GatewayCloseCode?, _ state: inout State) {
-        state.sessions.remove(id)
-        let connection = state.connections.removeValue(forKey: id)
-        if let code { connection?.close(code: code.rawValue, reason: code.description) }
-    }
-
-    /// Ends all of a user's sessions, as when its token is taken away.
-    func endSessions(of user: Snowflake, code: GatewayCloseCode) {
-        self.withState { state in
-            for id in state.sessions.sessions(of: user) { self.endSession(id, code: code, &state) }
-        }
-    }
-
-    /// Lets interactions and forsaken sessions expire.
+    /// Lets interactions and forsaken sessions expire, and late guilds come.
     func sweep() {
         let now = self.clock.instant()
         self.withState { state in
             state.world.expireInteractions()
             for id in state.sessions.detached(before: now - self.settings.sessionTTL) {
-                state.sessions.remove(id)
-                self.ledger?.record("session_expired", ["session": .string(id)])
+                self.endSession(id, .expired, &state)
+            }
+            while let late = state.lateGuilds.first, late.due <= now {
+                state.lateGuilds.removeFirst()
+                self.sendLateGuild(late, &state)
             }
             state.memberRequests = state.memberRequests.filter { now - $0.value < .seconds(30) }
         }
@@ -162,5 +203,25 @@ final class Hub: Sendable {
     func startLimit(of application: Snowflake) -> IdentifyGate.StartLimit {
         let now = self.clock.instant()
         return self.withState { $0.gate.startLimit(of: application, now: now) }
+    }
+}
+
+/// The hashes of one event's two bodies, each made once, and only for a ledger.
+private struct DispatchHashes {
+    let isWanted: Bool
+    private var ofWhole: UInt64?
+    private var ofStripped: UInt64?
+
+    init(isWanted: Bool) { self.isWanted = isWanted }
+
+    mutating func whole(_ data: ByteBuffer) -> UInt64 { self.hash(data, \.ofWhole) }
+    mutating func stripped(_ data: ByteBuffer) -> UInt64 { self.hash(data, \.ofStripped) }
+
+    private mutating func hash(_ data: ByteBuffer, _ known: WritableKeyPath<Self, UInt64?>) -> UInt64 {
+        guard self.isWanted else { return 0 }
+        if let hash = self[keyPath: known] { return hash }
+        let hash = FNV1a.hash(data)
+        self[keyPath: known] = hash
+        return hash
     }
 }

@@ -6,7 +6,7 @@ struct IdentifyGate: Sendable {
         case admitted
         /// Another Identify of the same key came less than the interval ago: op 9.
         case tooSoon
-        /// No session starts are left: the token is refused until the period ends.
+        /// No session starts are left: the token is to be reset.
         case exhausted
     }
 
@@ -39,6 +39,9 @@ struct IdentifyGate: Sendable {
         counter.admitted[key] = now
         return .admitted
     }
+
+    /// Begins anew with all session starts, as for an application with a new token.
+    mutating func reset(_ application: Snowflake) { self.counters[application] = nil }
 
     func startLimit(of application: Snowflake, now: ContinuousClock.Instant) -> StartLimit {
         let counter = self.counter(of: application, now: now)

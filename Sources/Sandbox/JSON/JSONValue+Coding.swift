@@ -19,58 +19,34 @@ extension JSONValue {
         return try result.get()
     }
 
-    func write(to buffer: inout ByteBuffer) {
+    func write(to writer: inout JSONWriter) {
         switch self {
-        case .null: buffer.writeStaticString("null")
-        case .bool(let value): buffer.writeStaticString(value ? "true" : "false")
-        case .integer(let value): buffer.writeString(String(value))
-        case .number(let literal): buffer.writeString(literal)
-        case .string(let value): Self.write(string: value, to: &buffer)
-        case .array(let values):
-            buffer.writeInteger(UInt8(ascii: "["))
-            for (index, value) in values.enumerated() {
-                if index > 0 { buffer.writeInteger(UInt8(ascii: ",")) }
-                value.write(to: &buffer)
-            }
-            buffer.writeInteger(UInt8(ascii: "]"))
+        case .null: writer.raw("null")
+        case .bool(let value): writer.bool(value)
+        case .integer(let value): writer.integer(Int(value))
+        case .number(let literal): writer.text(literal)
+        case .string(let value): writer.string(value)
+        case .array(let values): writer.list(values) { $1.write(to: &$0) }
         case .object(let object):
-            buffer.writeInteger(UInt8(ascii: "{"))
-            for (index, member) in object.members.enumerated() {
-                if index > 0 { buffer.writeInteger(UInt8(ascii: ",")) }
-                Self.write(string: member.key, to: &buffer)
-                buffer.writeInteger(UInt8(ascii: ":"))
-                member.value.write(to: &buffer)
+            writer.raw("{")
+            var isFirst = true
+            for member in object.members {
+                if !isFirst { writer.raw(",") }
+                isFirst = false
+                writer.string(member.key)
+                writer.raw(":")
+                member.value.write(to: &writer)
             }
-            buffer.writeInteger(UInt8(ascii: "}"))
+            writer.raw("}")
         }
     }
 
-    private static func write(string: String, to buffer: inout ByteBuffer) {
-        buffer.writeInteger(UInt8(ascii: "\""))
-        if string.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) {
-            for byte in string.utf8 {
-                switch byte {
-                case UInt8(ascii: "\""): buffer.writeStaticString("\\\"")
-                case UInt8(ascii: "\\"): buffer.writeStaticString("\\\\")
-                case 0x0A: buffer.writeStaticString("\\n")
-                case 0x0D: buffer.writeStaticString("\\r")
-                case 0x09: buffer.writeStaticString("\\t")
-                case 0..<0x20:
-                    let digits = String(byte, radix: 16)
-                    buffer.writeString("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
-                default: buffer.writeInteger(byte)
-                }
-            }
-        } else {
-            buffer.writeString(string)
-        }
-        buffer.writeInteger(UInt8(ascii: "\""))
-    }
+    func write(to buffer: inout ByteBuffer) { buffer.writeImmutableBuffer(self.encoded) }
 
     var encoded: ByteBuffer {
-        var buffer = ByteBuffer()
-        self.write(to: &buffer)
-        return buffer
+        var writer = JSONWriter(capacity: 512)
+        self.write(to: &writer)
+        return writer.bytes
     }
 
     var text: String { String(buffer: self.encoded) }

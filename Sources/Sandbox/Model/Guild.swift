@@ -3,17 +3,52 @@ import Discord
 /// A server with its roles and members. Its channels live in the world.
 struct Guild: Sendable {
     let id: Snowflake
+    /// What it was made from; `nil` for one that people made.
+    let origin: Blueprint.Origin?
     var name: String
     var ownerID: Snowflake
     var icon: String?
     var topic: String?
-    var roles: [Snowflake: Role] = [:]
-    var members: [Snowflake: Member] = [:]
-    var channelIDs: [Snowflake] = []
-    /// The bots among the members.
+    var verificationLevel = 0
+    var boosts = 0
+    var roles: OverlayTable<Role>
+    var members: OverlayTable<Member>
+    var emojis: OverlayTable<GuildEmoji>
+    var stickers: OverlayTable<GuildSticker>
+    var voiceStates: OverlayTable<VoiceState>
+    /// Of those whose presence has changed since the beginning.
+    var presences: [Snowflake: Presence] = [:]
+    var channelIDs: OverlayIDs
+    var threadIDs: OverlayIDs
+    /// The bots that joined; see ``botIDs``.
     var bots: Set<Snowflake> = []
     /// An unavailable guild is in an outage: it is announced, and gives no events.
     var isUnavailable = false
+
+    init(id: Snowflake, name: String, ownerID: Snowflake, origin: Blueprint.Origin? = nil) {
+        self.id = id
+        self.origin = origin
+        self.name = name
+        self.ownerID = ownerID
+        self.roles = OverlayTable(origin)
+        self.members = OverlayTable(origin)
+        self.emojis = OverlayTable(origin)
+        self.stickers = OverlayTable(origin)
+        self.voiceStates = OverlayTable(origin)
+        self.channelIDs = OverlayIDs(origin, .channel)
+        self.threadIDs = OverlayIDs(origin, .thread)
+    }
+
+    /// The bots among the members, by id.
+    var botIDs: [Snowflake] {
+        self.bots.union(self.origin?.blueprint.applications ?? []).filter { self.members.contains($0) }.sorted()
+    }
+
+    /// Who isn't a member has none.
+    func presence(of user: Snowflake) -> Presence? {
+        if let presence = self.presences[user] { return presence }
+        return self.members.contains(user) ? self.origin?.presence(of: user) ?? Presence(status: .online) : nil
+    }
 }
 
 struct Role: Codable, Sendable, Equatable {

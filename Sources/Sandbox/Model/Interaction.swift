@@ -31,4 +31,6 @@ struct Interaction: Sendable {
     var state = State.waiting
     /// Ephemeral replies: they are in no channel's history.
     var ephemeral: [Snowflake: Message] = [:]
+    /// The modal that it was answered with, until it is submitted.
+    var modal: JSONValue?
 }

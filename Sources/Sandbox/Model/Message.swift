@@ -63,6 +63,11 @@ struct Emoji: Codable, Sendable, Hashable {
     var id: Snowflake?
     var name: String
 
+    init(id: Snowflake?, name: String) {
+        self.id = id
+        self.name = name
+    }
+
     /// Parses a percent-decoded path part: `👍` or `name:id`; `nil` for what is neither.
     init?(path: String) {
         let parts = path.split(separator: ":", omittingEmptySubsequences: false)

@@ -4,13 +4,26 @@ struct Timestamp: Codable, Sendable, Hashable, Comparable {
 
     static func < (left: Timestamp, right: Timestamp) -> Bool { left.milliseconds < right.milliseconds }
 
-    /// Such as `2026-01-02T03:04:05.678000+00:00`.
-    var text: String {
+    /// The calendar's view of the moment, in UTC.
+    struct Parts: Sendable {
+        let year, month, day, hour, minute, second, millisecond: Int64
+    }
+
+    var parts: Parts {
         let (days, inDay) = Self.floorDivide(self.milliseconds, 86_400_000)
         let (year, month, day) = Self.civil(fromDays: days)
         let seconds = inDay / 1000
-        return "\(Self.pad(year, 4))-\(Self.pad(month, 2))-\(Self.pad(day, 2))T\(Self.pad(seconds / 3600, 2))"
-            + ":\(Self.pad(seconds / 60 % 60, 2)):\(Self.pad(seconds % 60, 2)).\(Self.pad(inDay % 1000, 3))000+00:00"
+        return Parts(
+            year: year, month: month, day: day, hour: seconds / 3600, minute: seconds / 60 % 60, second: seconds % 60,
+            millisecond: inDay % 1000)
+    }
+
+    /// Such as `2026-01-02T03:04:05.678000+00:00`.
+    var text: String {
+        let parts = self.parts
+        return "\(Self.pad(parts.year, 4))-\(Self.pad(parts.month, 2))-\(Self.pad(parts.day, 2))"
+            + "T\(Self.pad(parts.hour, 2)):\(Self.pad(parts.minute, 2)):\(Self.pad(parts.second, 2))"
+            + ".\(Self.pad(parts.millisecond, 3))000+00:00"
     }
 
     var json: JSONValue { .string(self.text) }

@@ -19,30 +19,43 @@ final class AttachmentStore: Sendable {
     private static let limit = 64 << 20
     private let state = Mutex(State())
 
-    /// Keeps a request's files and gives their attachment objects.
-    func keep(_ files: [RESTBody.File], channel: Snowflake, ids: [Snowflake], baseURL: String) -> [JSONValue] {
-        zip(files, ids).map { file, id in
-            let name = Self.safeName(file.filename)
-            let path = "/attachments/\(channel)/\(id)/\(name)"
-            self.state.withLock { state in
-                state.files[path] = Stored(type: file.contentType, bytes: file.bytes)
-                state.order.append(path)
-                state.size += file.bytes.readableBytes
-                while state.size > Self.limit, let oldest = state.order.popFirst() {
-                    state.size -= state.files.removeValue(forKey: oldest)?.bytes.readableBytes ?? 0
-                }
-            }
-            return [
+    /// A request's file on its way to a message that may yet be refused: nothing of it is kept before `keep`.
+    struct Upload: Sendable {
+        let path: String
+        let file: RESTBody.File
+        /// The attachment object.
+        let json: JSONValue
+
+        init(_ file: RESTBody.File, id: Snowflake, channel: Snowflake, baseURL: String) {
+            let name = AttachmentStore.safeName(file.filename)
+            self.path = "/attachments/\(channel)/\(id)/\(name)"
+            self.file = file
+            self.json = [
                 "id": .id(id), "filename": .string(name), "size": .integer(file.bytes.readableBytes),
-                "url": .string(baseURL + path), "proxy_url": .string(baseURL + path),
+                "url": .string(baseURL + self.path), "proxy_url": .string(baseURL + self.path),
                 "content_type": .string(file.contentType),
             ]
         }
     }
 
+    /// Keeps the files of a message that was taken.
+    func keep(_ uploads: [Upload]) {
+        guard !uploads.isEmpty else { return }
+        self.state.withLock { state in
+            for upload in uploads {
+                state.files[upload.path] = Stored(type: upload.file.contentType, bytes: upload.file.bytes)
+                state.order.append(upload.path)
+                state.size += upload.file.bytes.readableBytes
+            }
+            while state.size > Self.limit, let oldest = state.order.popFirst() {
+                state.size -= state.files.removeValue(forKey: oldest)?.bytes.readableBytes ?? 0
+            }
+        }
+    }
+
     func file(at path: String) -> Stored? { self.state.withLock { $0.files[path] } }
 
-    private static func safeName(_ name: String) -> String {
+    fileprivate static func safeName(_ name: String) -> String {
         let allowed = name.map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "_" }
         let text = String(String(allowed).suffix(100))
         return text.isEmpty ? "file" : text

@@ -10,9 +10,11 @@ struct HTTPAdapter: HTTPResponder {
     struct Context: RequestContext {
         var coreContext: CoreRequestContextStorage
         let peer: String
+        let channel: any NIOCore.Channel
 
         init(source: ApplicationRequestContextSource) {
             self.coreContext = .init(source: source)
+            self.channel = source.channel
             self.peer = source.channel.remoteAddress?.ipAddress ?? "unknown"
         }
     }
@@ -26,8 +28,17 @@ struct HTTPAdapter: HTTPResponder {
     var isSecure = false
 
     func respond(to request: Request, context: Context) async throws -> Response {
+        let response = await self.response(to: request, context)
+        // A HEAD's answer has the headers of a GET's, its length too, and no body (RFC 9110, section 9.3.2).
+        return request.method == .head ? response.createHeadResponse() : response
+    }
+
+    private func response(to request: Request, _ context: Context) async -> Response {
         let path = request.uri.path
         if let rest = Self.apiPath(path) { return await self.respondToAPI(request, path: rest, context) }
+        if path.hasPrefix(Self.controlPrefix + "/") {
+            return await self.respondToControl(request, path: path.dropFirst(Self.controlPrefix.count), context)
+        }
         switch path {
         case "/livez": return Self.response(to: self.health.liveness)
         case "/readyz": return Self.response(to: self.health.readiness)
@@ -52,7 +63,19 @@ struct HTTPAdapter: HTTPResponder {
         return path.hasPrefix("/api/webhooks/") ? path.dropFirst("/api".count) : nil
     }
 
+    private static let controlPrefix = "/sandbox/v1"
+
     private func respondToAPI(_ request: Request, path: Substring, _ context: Context) async -> Response {
+        await self.read(request, context) { await self.service.respond(to: $0, path: path) }
+    }
+
+    private func respondToControl(_ request: Request, path: Substring, _ context: Context) async -> Response {
+        await self.read(request, context) { await self.service.respondToControl($0, path: path) }
+    }
+
+    private func read(
+        _ request: Request, _ context: Context, _ answer: (RESTRequest) async -> RESTResponse
+    ) async -> Response {
         var rest = RESTRequest(method: request.method.rawValue, path: request.uri.path)
         rest.query = request.uri.query.map { RESTBody.pairs(String($0)) } ?? []
         rest.authorization = request.headers[.authorization]
@@ -60,23 +83,31 @@ struct HTTPAdapter: HTTPResponder {
         rest.peer = context.peer
         rest.isSecure = self.isSecure
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Self.maximumBodyBytes {
-            return Self.tooLarge()
+            return Self.tooLarge(context)
         }
         do {
             rest.body = try await request.body.collect(upTo: Self.maximumBodyBytes)
         } catch is NIOTooManyBytesError {
-            return Self.tooLarge()
+            return Self.tooLarge(context)
         } catch {
             return Self.response(.error(APIError(400, 0, "400: Bad Request")))
         }
-        return Self.response(await self.service.respond(to: rest, path: path))
+        return Self.response(await answer(rest))
     }
 
-    /// The rest of the body is not read: the connection ends.
-    private static func tooLarge() -> Response {
-        var response = Self.response(.error(.tooLarge))
-        response.headers[.connection] = "close"
-        return response
+    /// The rest of the body is thrown away, and the connection ends: at once for who reads on, and a little later for
+    /// who goes on sending.
+    private static func tooLarge(_ context: Context) -> Response {
+        let body = APIError.tooLarge.json.encoded
+        let channel = context.channel
+        return Response(
+            status: .contentTooLarge, headers: [.contentType: "application/json", .connection: "close"],
+            body: ResponseBody(contentLength: body.readableBytes) { writer in
+                try await writer.write(body)
+                try await writer.finish(nil)
+                channel.close(mode: .output, promise: nil)
+                channel.eventLoop.scheduleTask(in: .seconds(1)) { channel.close(promise: nil) }
+            })
     }
 
     private static func response(to report: HealthState.Report) -> Response {

@@ -82,6 +82,11 @@ struct RESTResponse: Sendable {
     var headers: [(name: String, value: String)] = []
 
     static func json(_ body: JSONValue, status: Int = 200) -> RESTResponse { RESTResponse(status: status, body: body) }
+    /// JSON that is encoded already.
+    static func json(_ bytes: ByteBuffer, status: Int = 200) -> RESTResponse {
+        RESTResponse(status: status, file: ("application/json", bytes))
+    }
+
     static let noContent = RESTResponse(status: 204)
 
     static func error(_ error: APIError) -> RESTResponse { .json(error.json, status: error.status) }

@@ -1,6 +1,7 @@
 import Discord
 import Logging
 import NIOCore
+import Runtime
 import Synchronization
 
 /// Answers the REST API: finds the route, knows the caller, holds the limits, runs the route, tells the ledger.
@@ -8,12 +9,25 @@ final class RESTService: Sendable {
     let hub: Hub
     let passwords: Passwords
     let attachments: AttachmentStore
+    let faults: FaultRunner
+    /// `nil` without a generated world.
+    let traffic: TrafficRunner?
     private let routes: RouteTable
+    private let controlRoutes: RouteTable
+    /// `nil`: there are no control routes.
+    private let controlToken: Secret?
     private let limiter: Mutex<RateLimiter>
     private let logger: Logger
 
-    init(hub: Hub, limits: SandboxRateLimits, passwords: Passwords, logger: Logger) {
+    init(
+        hub: Hub, limits: SandboxRateLimits, passwords: Passwords, faults: FaultRunner,
+        traffic: TrafficRunner? = nil, controlToken: Secret?, logger: Logger
+    ) {
         self.hub = hub
+        self.faults = faults
+        self.traffic = traffic
+        self.controlToken = controlToken
+        self.controlRoutes = RouteTable(Routes.faults + Routes.gatewayControl + Routes.worldControl)
         self.passwords = passwords
         self.attachments = AttachmentStore()
         self.limiter = Mutex(RateLimiter(limits: limits))
@@ -27,9 +41,10 @@ final class RESTService: Sendable {
     func respond(to request: RESTRequest, path: Substring) async -> RESTResponse {
         let started = self.hub.clock.instant()
         var template: String?
+        var caller: User?
         var response: RESTResponse
         do {
-            response = try await self.route(request, path: path, template: &template)
+            response = try await self.route(request, path: path, template: &template, caller: &caller)
         } catch let error as APIError {
             response = .error(error)
         } catch {
@@ -37,20 +52,53 @@ final class RESTService: Sendable {
             response = .error(.internalError)
         }
         self.hub.metrics.countRequest(status: response.status)
-        // Paths of webhooks and interactions hold their secrets: those are told by their template only.
-        let isSecret = template.map { $0.contains("{token}") || $0.contains("{secret}") } ?? true
         self.hub.ledger?.record(
-            "rest",
-            [
-                "method": .string(request.method), "path": isSecret ? .null : .string(request.path),
-                "route": .optional(template),
-                "status": .integer(response.status),
-                "ms": .number(RateLimiter.seconds((self.hub.clock.instant() - started) / .milliseconds(1))),
-            ])
+            .rest(
+                LedgerEntry.Call(
+                    method: request.method, path: Self.told(request, path: path, template: template), route: template,
+                    status: response.status, bot: caller.flatMap { $0.isBot ? $0.id : nil },
+                    user: caller.flatMap { $0.isBot ? nil : $0.id },
+                    milliseconds: (self.hub.clock.instant() - started) / .milliseconds(1))))
         return response
     }
 
-    private func route(_ request: RESTRequest, path: Substring, template: inout String?) async throws -> RESTResponse {
+    /// The path as the ledger has it. Paths of webhooks and interactions hold their secrets: the template stands for
+    /// those, and what is no route's path is not told, since it might hold anything.
+    private static func told(_ request: RESTRequest, path: Substring, template: String?) -> String {
+        let prefix = request.path.dropLast(path.count)
+        guard let template = template?.split(separator: " ").last else { return prefix + "/…" }
+        let parts = zip(path.split(separator: "/"), template.split(separator: "/")).map { part, name in
+            ["{token}", "{secret}"].contains(name) ? name : part
+        }
+        return prefix + "/" + parts.joined(separator: "/")
+    }
+
+    /// The sandbox's own routes below `/sandbox/v1`, for who has the control token.
+    func respondToControl(_ request: RESTRequest, path: Substring) async -> RESTResponse {
+        guard let controlToken else { return .error(.notFound) }
+        let shown = request.authorization.flatMap { $0.hasPrefix("Bearer ") ? Secret(String($0.dropFirst(7))) : nil }
+        guard let shown, shown.matches(controlToken) else { return .error(.unauthorized) }
+        do {
+            var request = request
+            switch self.controlRoutes.match(method: request.method, path: path) {
+            case .unknownPath: throw APIError.notFound
+            case .wrongMethod: throw APIError.methodNotAllowed
+            case .found(let route, let parameters):
+                request.parameters = parameters
+                request.form = try RESTBody(request.body, contentType: request.contentType)
+                return try await route.handler(request, self)
+            }
+        } catch let error as APIError {
+            return .error(error)
+        } catch {
+            self.logger.error("control request failed", metadata: ["error": "\(error)"])
+            return .error(.internalError)
+        }
+    }
+
+    private func route(
+        _ request: RESTRequest, path: Substring, template: inout String?, caller: inout User?
+    ) async throws -> RESTResponse {
         let route: Route
         var request = request
         switch self.routes.match(method: request.method, path: path) {
@@ -61,7 +109,8 @@ final class RESTService: Sendable {
             request.parameters = parameters
         }
         template = "\(route.method) \(route.template)"
-        request.caller = try self.caller(of: request, needed: route.authorization == .required)
+        caller = try self.caller(of: request, needed: route.authorization == .required)
+        request.caller = caller
         let headers: [(name: String, value: String)]
         switch self.admit(request, route) {
         case .refused(let response): return response

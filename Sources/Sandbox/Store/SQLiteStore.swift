@@ -11,9 +11,10 @@ final class SQLiteStore: Sendable {
     private let database: DatabaseQueue
     private let pending = Mutex<[StoreChange]>([])
 
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it. It holds what lets people log in: only its owner may read it.
     init(path: String) throws(SandboxError) {
         do {
+            try Self.claim(path)
             var configuration = Configuration()
             configuration.busyMode = .timeout(5)
             configuration.prepareDatabase { database in
@@ -34,6 +35,17 @@ final class SQLiteStore: Sendable {
             try migrator.migrate(self.database)
         } catch {
             throw SandboxError(.storeUnusable, "can't use the data file \(path)", underlying: error)
+        }
+    }
+
+    /// Makes the file for its owner alone before anything is in it, and shuts others out of one that is there. SQLite
+    /// gives its log files the same rights.
+    private static func claim(_ path: String) throws {
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw CocoaError(.fileNoSuchFile, userInfo: [NSFilePathErrorKey: path]) }
+        defer { Foundation.close(descriptor) }
+        for name in [path, path + "-wal", path + "-shm"] where chmod(name, 0o600) != 0 && errno != ENOENT {
+            throw CocoaError(.fileWriteNoPermission, userInfo: [NSFilePathErrorKey: name])
         }
     }
 

@@ -30,6 +30,10 @@ struct CommandForm {
             errors.add(path + ["name"], code: "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
         }
         if self.kind == 1 { Self.checkDescription(body, path, &errors) }
+        if let permissions = body["default_member_permissions"], !permissions.isNull, permissions.snowflake == nil {
+            errors.add(
+                path + ["default_member_permissions"], code: "NUMBER_TYPE_COERCE", "Must be permission bits or null.")
+        }
         Self.checkOptions(body["options"], path, depth: 0, &errors)
         let members = (body.object ?? [:]).members.filter {
             Self.keys.contains($0.key) && $0.key != "name" && $0.key != "type"

@@ -31,7 +31,7 @@ struct MessageDraft: Sendable {
         self.nonce = Self.nonce(body["nonce"], &errors)
         self.enforcesNonce = body["enforce_nonce"]?.bool ?? false
         self.embeds = Self.embeds(body["embeds"] ?? body["embed"].map { $0.isNull ? .null : [$0] }, &errors)
-        self.components = Self.list(body["components"], "components", limit: 40, &errors)
+        self.components = Self.list(body["components"], "components", limit: 40, &errors).map(ComponentIDs.number)
         self.attachments = Self.attachments(body["attachments"], uploads: uploads)
         for name in ["embeds", "components", "attachments"] {
             guard let value = body[name], value.encoded.readableBytes > Self.mostRichBytes else { continue }

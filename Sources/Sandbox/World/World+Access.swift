@@ -21,11 +21,13 @@ extension World {
             return channel.recipientIDs.contains(user) ? Self.directPermissions : []
         }
         guard let guild = self.guilds[guildID], let member = guild.members[user] else { return [] }
+        // A thread has its parent's overwrites.
+        let parent = channel.kind.isThread ? channel.parentID.flatMap { self.channels[$0] } : nil
         let isTimedOut = member.communicationDisabledUntil.map { $0 > self.now } ?? false
         return Permissions.effective(
             base: self.permissions(of: user, in: guild), guild: guildID, member: user, roles: member.roles,
-            overwrites: channel.overwrites, isTimedOut: isTimedOut
-        ).usable(inVoice: channel.kind == .voice)
+            overwrites: (parent ?? channel).overwrites, isTimedOut: isTimedOut
+        ).usable(inThread: channel.kind.isThread, inVoice: channel.kind == .voice)
     }
 
     static let directPermissions: Permissions = [
@@ -58,16 +60,20 @@ extension World {
     /// Whether a user is among an event's hearers.
     func reaches(_ audience: Dispatch.Audience, _ user: Snowflake) -> Bool {
         switch audience {
-        case .guild(let id): self.guilds[id]?.members[user] != nil
+        case .guild(let id): self.guilds[id]?.members.contains(user) ?? false
+        case .others(let other, let id): user != other && self.guilds[id]?.members.contains(user) ?? false
         case .channel(let id, let guild):
-            self.guilds[guild]?.members[user] != nil
+            self.guilds[guild]?.members.contains(user) ?? false
                 && self.channels[id].map { self.permissions(of: user, in: $0).contains(.viewChannel) } ?? false
+        case .shown(let channel):
+            channel.guildID.flatMap { self.guilds[$0]?.members.contains(user) } ?? false
+                && (self.applications[user] != nil || self.permissions(of: user, in: channel).contains(.viewChannel))
         case .users(let users): users.contains(user)
         }
     }
 
     /// The guilds that the user is in, by id.
     func guilds(of user: Snowflake) -> [Guild] {
-        self.guilds.values.filter { $0.members[user] != nil }.sorted { $0.id < $1.id }
+        self.guilds.ids(of: user).compactMap { self.guilds[$0] }
     }
 }

@@ -59,12 +59,16 @@ extension World {
 
     /// Makes this token the only one of the user.
     mutating func replaceCredentials(of user: Snowflake, with token: String) {
-        let digest = SHA256.hexadecimal(token)
-        for (old, owner) in self.credentials where owner == user && old != digest {
-            self.credentials[old] = nil
-            self.record(.removeCredential(digest: old))
-        }
+        self.removeCredentials(of: user, except: SHA256.hexadecimal(token))
         self.addCredential(token: token, user: user)
+    }
+
+    /// Takes all tokens of the user away.
+    mutating func removeCredentials(of user: Snowflake, except kept: String? = nil) {
+        for (digest, owner) in self.credentials where owner == user && digest != kept {
+            self.credentials[digest] = nil
+            self.record(.removeCredential(digest: digest))
+        }
     }
 
     /// Makes an application and its bot user, who share the id.
@@ -80,10 +84,10 @@ extension World {
     mutating func openDirectChannel(from user: Snowflake, to recipient: Snowflake) throws(APIError) -> Channel {
         guard self.users[recipient] != nil, recipient != user else { throw .invalidRecipients }
         let pair: Set<Snowflake> = [user, recipient]
-        if let known = self.channels.values.first(where: { $0.kind == .direct && Set($0.recipientIDs) == pair }) {
+        if let known = self.channels.direct.first(where: { Set($0.recipientIDs) == pair }) {
             return known
         }
-        guard self.guilds.values.contains(where: { $0.members[user] != nil && $0.members[recipient] != nil }) else {
+        guard !Set(self.guilds.ids(of: user)).isDisjoint(with: self.guilds.ids(of: recipient)) else {
             throw APIError(403, 50278, "Cannot send messages to this user due to having no mutual guilds")
         }
         var channel = Channel(id: self.nextID(), kind: .direct)

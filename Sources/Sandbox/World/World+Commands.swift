@@ -98,10 +98,10 @@ extension World {
     /// What a person may call in a guild: each bot's global commands and the guild's own.
     func commandIndex(of guildID: Snowflake, for user: Snowflake) throws(APIError) -> JSONValue {
         let guild = try self.guild(guildID, seenBy: user)
-        let applications = guild.bots.sorted().compactMap { self.applications[$0] }
+        let applications = guild.botIDs.compactMap { self.applications[$0] }
         let commands = applications.flatMap { application in
             self.commands(of: application.id, in: nil) + self.commands(of: application.id, in: guildID)
-        }
+        }.filter { self.mayUse($0, by: user, in: guild, nil) }
         return [
             "applications": .array(
                 applications.map { application in

@@ -67,14 +67,11 @@ extension World {
         // Those who were members before hear of the newcomer; the newcomer hears of the guild.
         var joined = member.json(user: who).object ?? [:]
         joined["guild_id"] = .id(id)
-        let others = guild.members.keys.sorted()
-        if !others.isEmpty { self.emit(.guildMemberAdd, to: .users(others), guild: id, .object(joined)) }
+        self.emit(.guildMemberAdd, to: .others(user, guild: id), guild: id, .object(joined))
         guild.members[user] = member
         self.guilds[id] = guild
         self.record(.member(member))
-        self.emit(
-            .guildCreate, to: .users([user]), guild: id,
-            self.guildCreate(guild, for: user, memberLimit: who.isBot ? 50 : 1000))
+        self.emit(.guildCreate(id, to: .users([user])))
     }
 
     mutating func createChannel(
@@ -111,7 +108,7 @@ extension World {
         channel.isNSFW = body["nsfw"]?.bool ?? false
         channel.position = Int(clamping: body["position"]?.integer ?? Int64(guild.channelIDs.count))
         self.insert(channel)
-        self.emit(.channelCreate, to: self.audience(of: channel), guild: guildID, channel.json())
+        self.emit(.channelCreate, to: .shown(channel), guild: guildID, channel.json())
         return channel
     }
 
@@ -158,7 +155,7 @@ extension World {
         try errors.throwIfAny()
         self.channels[id] = channel
         self.record(.channel(channel))
-        self.emit(.channelUpdate, to: self.audience(of: channel), guild: guildID, channel.json())
+        self.emit(.channelUpdate, to: .shown(channel), guild: guildID, channel.json())
         return channel
     }
 
@@ -166,8 +163,8 @@ extension World {
         let channel = try self.channel(id, for: user)
         guard let guildID = channel.guildID else { return channel }  // closing a direct channel only hides it
         guard self.permissions(of: user, in: channel).contains(.manageChannels) else { throw .missingPermissions }
-        self.emit(.channelDelete, to: .guild(guildID), guild: guildID, channel.json())
-        self.guilds[guildID]?.channelIDs.removeAll { $0 == id }
+        self.emit(.channelDelete, to: .shown(channel), guild: guildID, channel.json())
+        self.guilds[guildID]?.channelIDs.remove(id)
         self.channels[id] = nil
         self.messages[id] = nil
         for webhook in self.webhooks.values where webhook.channelID == id {

@@ -37,11 +37,18 @@ extension World {
             interaction.state = .answered(original: interaction.sourceMessageID)
         case 7:
             let draft = try MessageDraft(data, uploads: uploads)
-            guard let source = interaction.sourceMessageID, let edited = self.messages[channel.id]?[source] else {
+            guard let source = interaction.sourceMessageID, let old = self.sourceMessage(source, in: channel.id) else {
                 throw .unknownMessage
             }
-            message = try self.revise(edited, with: draft, in: channel, defaults: .usersOnly, mayMentionAll: false)
+            let edited = try self.revise(old, with: draft, in: channel, defaults: .usersOnly, mayMentionAll: false)
+            self.keepEphemeral(edited)
+            message = edited
             interaction.state = .answered(original: source)
+        case 9:
+            let modal = try Self.modal(data)
+            interaction.modal = modal
+            interaction.state = .answered(original: nil)
+            self.offer(modal, of: interaction)
         default:
             interaction.state = .answered(original: nil)
         }
@@ -88,8 +95,29 @@ extension World {
 
     private mutating func deliver(_ message: Message, of interaction: inout Interaction, in channel: Channel) {
         self.ids.advance(past: message.id)
-        if message.isEphemeral { interaction.ephemeral[message.id] = message }
+        if message.isEphemeral {
+            interaction.ephemeral[message.id] = message
+            self.ephemeralReplies[message.id] = interaction.id
+        }
         self.post(message, in: channel)
+    }
+
+    /// Puts a changed ephemeral message in its old one's place.
+    private mutating func keepEphemeral(_ message: Message) {
+        guard message.isEphemeral, let owner = self.ephemeralReplies[message.id] else { return }
+        self.interactions[owner]?.ephemeral[message.id] = message
+    }
+
+    private mutating func offer(_ modal: JSONValue, of interaction: Interaction) {
+        var event = modal.object ?? [:]
+        event["id"] = .id(interaction.id)
+        event["nonce"] = interaction.nonce ?? .null
+        event["channel_id"] = .id(interaction.channelID)
+        event["application"] = [
+            "id": .id(interaction.applicationID),
+            "name": .optional(self.applications[interaction.applicationID]?.name),
+        ]
+        self.emit(.interactionModalCreate, to: .users([interaction.userID]), guild: nil, .object(event))
     }
 
     /// The interaction of a live token of this application.
@@ -125,8 +153,9 @@ extension World {
 
     func reply(_ id: Snowflake, of interaction: Interaction) -> Message? {
         if let message = interaction.ephemeral[id] { return message }
+        if id == interaction.sourceMessageID { return self.sourceMessage(id, in: interaction.channelID) }
         guard let message = self.messages[interaction.channelID]?[id] else { return nil }
-        return message.interaction?.id == interaction.id || id == interaction.sourceMessageID ? message : nil
+        return message.interaction?.id == interaction.id ? message : nil
     }
 
     mutating func editReply(
@@ -135,7 +164,7 @@ extension World {
         guard let message = self.reply(id, of: interaction) else { throw .unknownMessage }
         guard let channel = self.channels[message.channelID] else { throw .unknownChannel }
         let edited = try self.revise(message, with: draft, in: channel, defaults: .usersOnly, mayMentionAll: false)
-        if edited.isEphemeral { self.interactions[interaction.id]?.ephemeral[id] = edited }
+        self.keepEphemeral(edited)
         return edited
     }
 
@@ -143,7 +172,9 @@ extension World {
         guard let message = self.reply(id, of: interaction) else { throw .unknownMessage }
         guard let channel = self.channels[message.channelID] else { throw .unknownChannel }
         if message.isEphemeral {
-            self.interactions[interaction.id]?.ephemeral[id] = nil
+            if let owner = self.ephemeralReplies.removeValue(forKey: id) {
+                self.interactions[owner]?.ephemeral[id] = nil
+            }
             self.emit(
                 .messageDelete, to: .users([interaction.userID, interaction.applicationID]), guild: nil,
                 ["id": .id(id), "channel_id": .id(channel.id)])

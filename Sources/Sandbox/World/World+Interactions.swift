@@ -4,6 +4,8 @@ extension EventName {
     /// Told to the person who used a command: the application answered, or did not in time.
     static let interactionSuccess = EventName(rawValue: "INTERACTION_SUCCESS")
     static let interactionFailure = EventName(rawValue: "INTERACTION_FAILURE")
+    /// Told to that person when the application answers with a modal.
+    static let interactionModalCreate = EventName(rawValue: "INTERACTION_MODAL_CREATE")
 }
 
 extension World {
@@ -29,6 +31,9 @@ extension World {
         switch kind {
         case Interaction.Kind.command, Interaction.Kind.autocomplete:
             let command = try self.usedCommand(data, of: applicationID, in: channel.guildID)
+            guard self.mayUse(command, by: user, in: channel.guildID.flatMap { self.guilds[$0] }, channel) else {
+                throw .missingPermissions
+            }
             name = command.name
             data["id"] = .id(command.id)
             data["name"] = .string(command.name)
@@ -36,27 +41,34 @@ extension World {
             if let guildID = command.guildID { data["guild_id"] = .id(guildID) }
             if let resolved = self.resolved(data, in: channel) { data["resolved"] = resolved }
         case Interaction.Kind.component:
-            guard let messageID = body["message_id"]?.snowflake, let message = self.messages[channelID]?[messageID],
-                message.applicationID == applicationID || message.authorID == applicationID
-            else { throw .unknownMessage }
-            guard data["custom_id"]?.string != nil else {
-                throw .form("data", "custom_id", code: "BASE_TYPE_REQUIRED", "This field is required")
-            }
+            guard let messageID = body["message_id"]?.snowflake else { throw .unknownMessage }
+            let message = try self.componentSource(messageID, in: channelID, of: applicationID, for: user)
+            data = try self.componentData(data, on: message, in: channel)
             source = message
-        case Interaction.Kind.modalSubmit: break
+        case Interaction.Kind.modalSubmit:
+            let offer = try self.modalOffer(data, in: channelID, of: applicationID, for: user)
+            data = try Self.modalData(data, for: offer.modal ?? .null)
+            source = offer.sourceMessageID.flatMap { self.sourceMessage($0, in: channelID) }
+            // A modal closes when it is submitted.
+            self.interactions[offer.id]?.modal = nil
         default: throw .form("type", code: "BASE_TYPE_CHOICES", "Value must be one of {2, 3, 4, 5}.")
         }
         let interaction = Interaction(
             id: self.nextID(), kind: kind, token: token, applicationID: application.id, guildID: channel.guildID,
             channelID: channelID, userID: user, name: name, nonce: body["nonce"], sourceMessageID: source?.id,
             createdAt: self.now)
+        self.begin(interaction, data: data, source: source, in: channel)
+        return interaction
+    }
+
+    /// Tells the bot of an interaction that was checked, and waits for its answer.
+    mutating func begin(_ interaction: Interaction, data: JSONObject, source: Message? = nil, in channel: Channel) {
         self.interactions[interaction.id] = interaction
-        self.interactionTokens[token] = interaction.id
+        self.interactionTokens[interaction.token] = interaction.id
         self.openInteractions.append(interaction.id)
         self.liveInteractions.append(interaction.id)
         let json = self.interactionJSON(interaction, data: data, source: source, in: channel)
-        self.emit(.interactionCreate, to: .users([applicationID]), guild: channel.guildID, json)
-        return interaction
+        self.emit(.interactionCreate, to: .users([interaction.applicationID]), guild: channel.guildID, json)
     }
 
     private func usedCommand(
@@ -80,7 +92,7 @@ extension World {
     }
 
     /// The users, members, roles and channels that option values (types 6 to 9) name.
-    private func resolved(_ data: JSONObject, in channel: Channel) -> JSONValue? {
+    func resolved(_ data: JSONObject, in channel: Channel) -> JSONValue? {
         var users: JSONObject = [:]
         var members: JSONObject = [:]
         var roles: JSONObject = [:]
@@ -162,6 +174,7 @@ extension World {
             guard self.now.milliseconds - interaction.createdAt.milliseconds > Interaction.tokenLifetime else { break }
             self.liveInteractions.removeFirst()
             self.interactions[id] = nil
+            for reply in interaction.ephemeral.keys { self.ephemeralReplies[reply] = nil }
             self.interactionTokens[interaction.token] = nil
         }
     }

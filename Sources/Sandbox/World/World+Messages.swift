@@ -63,9 +63,9 @@ extension World {
         {
             message.mentions.append(user)
         }
-        let roles = channel.guildID.flatMap { self.guilds[$0]?.roles } ?? [:]
+        let guild = channel.guildID.flatMap { self.guilds[$0] }
         message.mentionedRoles = scan.roles.filter { id in
-            guard let role = roles[id], allowed.parsesRoles || allowed.roles.contains(id) else { return false }
+            guard let role = guild?.roles[id], allowed.parsesRoles || allowed.roles.contains(id) else { return false }
             return role.mentionable || mayMentionAll
         }
         message.mentionsEveryone = scan.everyone && allowed.parsesEveryone && mayMentionAll
@@ -77,7 +77,7 @@ extension World {
             let forgotten = self.messages[channel.id, default: MessageLog()]
                 .append(message, limit: self.settings.messagesPerChannel)
             for old in forgotten { self.record(.removeMessage(channel: channel.id, id: old.id)) }
-            self.channels[channel.id]?.lastMessageID = message.id
+            self.channels.setLastMessage(message.id, of: channel.id)
             self.record(.message(message))
         }
         self.emit(self.messageDispatch(.messageCreate, message, in: channel))

@@ -1,87 +1,8 @@
 import Discord
 
 extension World {
-    /// The guild without what only the gateway shows.
-    func guildObject(_ guild: Guild) -> JSONObject {
-        let roles = guild.roles.values.sorted { ($0.position, $0.id) < ($1.position, $1.id) }
-        return [
-            "id": .id(guild.id),
-            "name": .string(guild.name),
-            "icon": .optional(guild.icon),
-            "splash": .null,
-            "discovery_splash": .null,
-            "home_header": .null,
-            "owner_id": .id(guild.ownerID),
-            "region": "sandbox",
-            "afk_channel_id": .null,
-            "afk_timeout": 300,
-            "widget_enabled": false,
-            "widget_channel_id": .null,
-            "verification_level": 0,
-            "default_message_notifications": 0,
-            "explicit_content_filter": 0,
-            "roles": .array(roles.map(\.json)),
-            "emojis": [],
-            "stickers": [],
-            "features": [],
-            "mfa_level": 0,
-            "application_id": .null,
-            "system_channel_id": .null,
-            "system_channel_flags": 0,
-            "rules_channel_id": .null,
-            "max_presences": .null,
-            "max_members": 500_000,
-            "max_video_channel_users": 25,
-            "max_stage_video_channel_users": 50,
-            "vanity_url_code": .null,
-            "description": .optional(guild.topic),
-            "banner": .null,
-            "premium_tier": 0,
-            "premium_subscription_count": 0,
-            "preferred_locale": "en-US",
-            "public_updates_channel_id": .null,
-            "safety_alerts_channel_id": .null,
-            "nsfw": false,
-            "nsfw_level": 0,
-            "premium_progress_bar_enabled": false,
-            "incidents_data": .null,
-            "hub_type": .null,
-            "latest_onboarding_question_id": .null,
-        ]
-    }
-
     func channels(of guild: Guild) -> [Channel] {
-        guild.channelIDs.compactMap { self.channels[$0] }.sorted { ($0.position, $0.id) < ($1.position, $1.id) }
-    }
-
-    /// GUILD_CREATE's body. A bot gets itself as the only member unless `memberLimit` lets more in; a person sees
-    /// only the channels that they may view.
-    func guildCreate(_ guild: Guild, for user: Snowflake, memberLimit: Int) -> JSONValue {
-        if guild.isUnavailable { return ["id": .id(guild.id), "unavailable": true] }
-        var object = self.guildObject(guild)
-        let isBot = self.users[user]?.isBot ?? false
-        let channels = self.channels(of: guild).filter {
-            isBot || self.permissions(of: user, in: $0).contains(.viewChannel)
-        }
-        var members = guild.members.count <= memberLimit ? Array(guild.members.values) : []
-        if members.isEmpty, let own = guild.members[user] { members = [own] }
-        members.sort { $0.userID < $1.userID }
-        let rest: JSONObject = [
-            "joined_at": guild.members[user]?.joinedAt.json ?? .null,
-            "large": .bool(guild.members.count > 250),
-            "unavailable": false,
-            "member_count": .integer(guild.members.count),
-            "voice_states": [],
-            "members": .array(members.compactMap { member in self.users[member.userID].map { member.json(user: $0) } }),
-            "channels": .array(channels.map { $0.json() }),
-            "threads": [],
-            "presences": [],
-            "stage_instances": [],
-            "guild_scheduled_events": [],
-            "soundboard_sounds": [],
-        ]
-        object.members += rest.members
-        return .object(object)
+        guild.channelIDs.all.compactMap { self.channels[$0] }.sorted { ($0.position, $0.id) < ($1.position, $1.id) }
     }
 
     func channelJSON(_ channel: Channel, for viewer: Snowflake) -> JSONValue {

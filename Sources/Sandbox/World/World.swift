@@ -20,30 +20,45 @@ struct World: Sendable {
     var now = Timestamp(milliseconds: 0)
     var ids = SnowflakeGenerator()
 
-    var users: [Snowflake: User] = [:]
+    var users = UserTable()
     /// By login.
     var accounts: [String: Account] = [:]
     /// By token digest.
     var credentials: [String: Snowflake] = [:]
     var applications: [Snowflake: SandboxApplication] = [:]
-    var guilds: [Snowflake: Guild] = [:]
-    var channels: [Snowflake: Channel] = [:]
+    var guilds = GuildTable()
+    var channels = ChannelTable()
     var messages: [Snowflake: MessageLog] = [:]
     var webhooks: [Snowflake: Webhook] = [:]
     var commands: [Snowflake: ApplicationCommand] = [:]
     var interactions: [Snowflake: Interaction] = [:]
     /// Interaction token → interaction.
     var interactionTokens: [String: Snowflake] = [:]
+    /// Ephemeral message → the interaction that it belongs to.
+    var ephemeralReplies: [Snowflake: Snowflake] = [:]
     /// Those that wait for an answer, and those whose token lives, oldest first.
     var openInteractions: Deque<Snowflake> = []
     var liveInteractions: Deque<Snowflake> = []
     /// New accounts join these.
     var openGuilds: [Snowflake] = []
 
+    /// Guilds in an outage; see ``setUnavailable(_:_:)``.
+    private(set) var outages: Set<Snowflake> = []
+
     private(set) var dispatches: [Dispatch] = []
     private(set) var changes: [StoreChange] = []
 
     init(settings: Settings = Settings()) { self.settings = settings }
+
+    /// What the generated part of the world was made from.
+    var blueprint: Blueprint? {
+        get { self.guilds.blueprint }
+        set {
+            self.guilds.blueprint = newValue
+            self.channels.blueprint = newValue
+            self.users.blueprint = newValue
+        }
+    }
 
     mutating func emit(_ dispatch: Dispatch) { self.dispatches.append(dispatch) }
 
@@ -63,6 +78,13 @@ struct World: Sendable {
     mutating func takeChanges() -> [StoreChange] {
         defer { self.changes = [] }
         return self.changes
+    }
+
+    /// Begins or ends a guild's outage; nobody is told.
+    mutating func setUnavailable(_ isUnavailable: Bool, _ guild: Snowflake) {
+        guard self.guilds[guild] != nil else { return }
+        self.guilds[guild]?.isUnavailable = isUnavailable
+        if isUnavailable { self.outages.insert(guild) } else { self.outages.remove(guild) }
     }
 
     mutating func nextID() -> Snowflake { self.ids.next(now: self.now) }

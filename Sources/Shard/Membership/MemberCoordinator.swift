@@ -1,7 +1,8 @@
-import ClusterAPI
+package import ClusterAPI
+package import ClusterClient
 
 /// What a member asks of the coordinator.
-protocol MemberCoordinator: Sendable {
+package protocol MemberCoordinator: Sendable {
     typealias Failure = CoordinatorClient.Failure
 
     func register(_ registration: MemberRegistration) async throws(Failure) -> MemberRegistered

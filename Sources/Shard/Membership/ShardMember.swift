@@ -1,4 +1,5 @@
 import ClusterAPI
+import ClusterClient
 import Discord
 import Logging
 import Runtime
@@ -21,17 +22,20 @@ final class ShardMember: Service {
     private let registration: MemberRegistration
     private let coordinator: any MemberCoordinator
     private let loops: [ShardLoop]
+    private let control: ControlConsumer
     private let fence: FenceSignal
     private let tokens: ApplicationTokens
     private let health: HealthState
     private let metrics: ShardMetrics
     private let logger: Logger
     private let life = Mutex<MemberRegistered?>(nil)
+    private let unrunnable = Mutex(UnrunnableSlots())
 
     init(
         registration: MemberRegistration,
         coordinator: any MemberCoordinator,
         loops: [ShardLoop],
+        control: ControlConsumer,
         fence: FenceSignal,
         tokens: ApplicationTokens,
         health: HealthState,
@@ -41,6 +45,7 @@ final class ShardMember: Service {
         self.registration = registration
         self.coordinator = coordinator
         self.loops = loops
+        self.control = control
         self.fence = fence
         self.tokens = tokens
         self.health = health
@@ -68,6 +73,7 @@ final class ShardMember: Service {
                 self.life.withLock { $0 = registered }
                 let fences = self.fence.fences(of: registered.exchange)
                 for loop in self.loops { await loop.use(exchange: registered.exchange) }
+                self.control.use(queue: registered.controlQueue)
                 let end = await self.live(registered, fences: fences)
                 guard end != .stopped else { return }
                 self.logger.warning("starting over as a new incarnation", metadata: ["reason": "\(end)"])
@@ -106,6 +112,7 @@ final class ShardMember: Service {
     private func renewLease(_ life: MemberRegistered) async -> End {
         let clock = ContinuousClock()
         var applied = 0
+        var answered: [ObservedSlot] = []
         while !Task.isCancelled {
             let asked = clock.now
             let told = await self.observe()
@@ -120,6 +127,9 @@ final class ShardMember: Service {
                 self.health.setReady("coordinator")
                 // A leader of the past may still answer; its versions are below those of the present one.
                 guard desired.version >= applied else { continue }
+                // An answer may come before what was told is written down; by the next one it is.
+                for loop in self.loops { await loop.acknowledged(answered) }
+                answered = told
                 let changed = await self.apply(desired, told: told, life: life)
                 let isNew = desired.version != applied
                 applied = desired.version
@@ -144,22 +154,34 @@ final class ShardMember: Service {
             switch action {
             case .start(let grant):
                 guard let token = self.tokens.token(of: grant.slot.application) else {
-                    self.logger.error(
-                        "no token for a granted application",
-                        metadata: ["discord.application": "\(grant.slot.application)"])
+                    self.refuse(grant)
                     continue
                 }
+                self.unrunnable.withLock { $0.forget(grant.slot) }
                 self.logger.info(
                     "granted", metadata: ["shard.slot": "\(grant.slot)", "shard.resumes": "\(grant.session != nil)"])
                 await self.loop(of: grant.slot).start(grant, token: token) { await self.askPermit($0, life: life) }
+                self.control.started(grant.slot)
             case .release(let slot):
+                self.control.ended(slot)
+                if self.unrunnable.withLock({ $0.release(slot) }) { continue }
                 self.logger.info("handing over", metadata: ["shard.slot": "\(slot)"])
                 await self.loop(of: slot).beginRelease(slot)
             case .forget(let slot):
+                self.unrunnable.withLock { $0.forget(slot) }
                 await self.loop(of: slot).forget(slot)
             }
         }
         return !actions.isEmpty
+    }
+
+    private func refuse(_ grant: SlotGrant) {
+        let application = grant.slot.application
+        self.logger.error("no token for a granted application", metadata: ["discord.application": "\(application)"])
+        let reason =
+            "member \(self.registration.id) has no token for application \(application): "
+            + "set FLOTILLA_DISCORD_TOKENS"
+        self.unrunnable.withLock { $0.refuse(grant, reason: reason) }
     }
 
     private func askPermit(_ grant: SlotGrant, life: MemberRegistered) async -> PermitAnswer? {
@@ -173,7 +195,7 @@ final class ShardMember: Service {
         }
     }
 
-    private func loop(of slot: Slot) -> ShardLoop { self.loops[slot.shard % self.loops.count] }
+    private func loop(of slot: Slot) -> ShardLoop { self.loops.loop(of: slot) }
 
     private func observe() async -> [ObservedSlot] {
         var slots: [ObservedSlot] = []
@@ -186,6 +208,7 @@ final class ShardMember: Service {
             buffered += observed.bufferedBytes
             hasBroker = hasBroker && observed.hasBroker
         }
+        slots += self.unrunnable.withLock { $0.observed }
         self.metrics.bufferedBytes.set(Double(buffered))
         self.metrics.slots.set(Double(slots.count))
         self.metrics.slotsReady.set(Double(slots.count { $0.status == .ready }))
@@ -194,6 +217,8 @@ final class ShardMember: Service {
     }
 
     private func dropEverything() async {
+        self.control.use(queue: nil)
+        self.unrunnable.withLock { $0 = UnrunnableSlots() }
         for loop in self.loops {
             await loop.dropAll()
             await loop.use(exchange: nil)

@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 
 /// One line of a message's body: `{"s":123,"t":"MESSAGE_CREATE","g":"81384788765712384","at":1700000000123,"d":{…}}`
@@ -33,6 +34,22 @@ enum EventEnvelope {
             return line.count
         }
     }
+
+    /// A line with `"old":…` before its `"d"`.
+    static func line(_ line: ByteBuffer, with old: ByteBuffer) -> ByteBuffer {
+        // Nothing before `d` can hold these bytes: the values are numbers, ids and the event's name.
+        let mark = Array(",\"d\":".utf8)
+        let view = line.readableBytesView
+        guard
+            let place = view.indices.first(where: { view[$0] == mark[0] && view[$0...].starts(with: mark) })
+        else { return line }
+        var result = ByteBufferAllocator().buffer(capacity: line.readableBytes + old.readableBytes + 8)
+        result.writeBytes(view[..<place])
+        result.writeStaticString(",\"old\":")
+        result.writeBytes(old.readableBytesView.lazy.map { $0 == 0x0A ? 0x20 : $0 })
+        result.writeBytes(view[place...])
+        return result
+    }
 }
 
 /// Fills memory whose size the caller has made sure of; a write past its end is a bug here, and traps.
@@ -54,7 +71,7 @@ private struct LineWriter {
     mutating func writeOneLine(_ bytes: UnsafeRawBufferPointer) {
         let start = self.count
         self.write(bytes)
-        guard bytes.contains(0x0A) else { return }
+        guard let base = bytes.baseAddress, memchr(base, 0x0A, bytes.count) != nil else { return }
         for index in start..<self.count where self.target[index] == 0x0A { self.target[index] = 0x20 }
     }
 

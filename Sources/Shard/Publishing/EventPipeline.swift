@@ -1,8 +1,14 @@
+import ClusterAPI
+import DequeModule
 import Discord
 import NIOCore
 
 /// A slot's way from sliced dispatches to batches, and from confirms to the watermark. It knows no socket and no
 /// broker.
+///
+/// A session that is lost leaves a gap record behind all that is left of it, on every lane. Until all lanes have it,
+/// the coordinator is told that session and not the next one: should this process die, the next owner finds the
+/// session lost as well, and writes the record again.
 struct EventPipeline: Sendable {
     typealias Instant = ContinuousClock.Instant
 
@@ -16,81 +22,197 @@ struct EventPipeline: Sendable {
         case unexpected
     }
 
-    private let shard: Int
-    private let partition: LanePartition
-    private let plan: PublishPlan
-    private let limits: BatchAssembler.Limits
-    private var track: EventBatch.SessionTrack?
-    private var sessions = 0
-    private var tracker = Watermark(start: 0)
-    private(set) var assembler: BatchAssembler
+    private struct Session {
+        let track: EventBatch.SessionTrack
+        let resumeURL: String
+        let start: Int64
+        var watermark: Watermark
+    }
 
-    init(shard: Int, partition: LanePartition, plan: PublishPlan, limits: BatchAssembler.Limits) {
-        self.shard = shard
+    private struct LostSession {
+        var session: Session
+        let gap: SessionGap
+        var unconfirmedLanes: Int
+        /// Nobody knows it: it can't be told.
+        var isUnknown = false
+    }
+
+    /// Gap records that the coordinator has not written down yet; of more than these the earliest are not told.
+    static let mostGaps = 16
+
+    private let slot: Slot
+    private let numShards: Int
+    private let partition: LanePartition
+    private let limits: BatchAssembler.Limits
+    /// May change between any two events.
+    var plan: PublishPlan
+    private var current: Session?
+    /// Those whose gap record is not confirmed by every lane, the earliest first.
+    private var lost: Deque<LostSession> = []
+    private var sessions = 0
+    private(set) var assembler: BatchAssembler
+    /// Lost sessions whose record every lane has, and which the coordinator has still to write down.
+    private(set) var gaps: [SessionGap] = []
+
+    init(slot: Slot, numShards: Int, partition: LanePartition, plan: PublishPlan, limits: BatchAssembler.Limits) {
+        self.slot = slot
+        self.numShards = numShards
         self.partition = partition
         self.plan = plan
         self.limits = limits
         self.assembler = BatchAssembler(lanes: partition.count, limits: limits)
     }
 
-    /// Events between the watermark and the last one received.
-    var unsettledEvents: Int { self.tracker.unsettledCount }
+    // MARK: Where it stands
 
-    /// What heartbeats, RESUME and the coordinator are told; `nil` without a session.
-    var watermark: Int64? { self.track == nil ? nil : self.tracker.value }
+    /// What heartbeats and RESUME are told; `nil` without a session. It stays at its start while an earlier session's
+    /// gap record is on its way.
+    var watermark: Int64? {
+        self.current.map { self.lost.isEmpty ? $0.watermark.value : $0.start }
+    }
+
+    /// What the coordinator is told: the session that the next owner should try to resume.
+    var told: SessionState? {
+        if self.lost.first?.isUnknown == true { return nil }
+        return (self.lost.first?.session ?? self.current).map {
+            SessionState(sessionID: $0.track.id, resumeURL: $0.resumeURL, sequence: $0.watermark.value)
+        }
+    }
+
+    /// How far the watermark lies behind the last event, in sequence numbers.
+    var unsettledEvents: Int {
+        guard let current else { return 0 }
+        return Int(current.watermark.received - (self.lost.isEmpty ? current.watermark.value : current.start))
+    }
+
+    /// Whether a gap record is not confirmed by every lane yet.
+    var hasPendingGap: Bool { !self.lost.isEmpty }
     var isDrained: Bool { self.assembler.isEmpty }
+
+    // MARK: Sessions
 
     /// A session starts (READY), or goes on from what another process settled. What an earlier one left is still
     /// published.
-    mutating func begin(session id: String, settled: Int64 = 0) {
+    mutating func begin(session id: String, resumeURL: String, settled: Int64 = 0) {
         self.sessions += 1
-        self.track = EventBatch.SessionTrack(index: self.sessions, id: id)
-        self.tracker = Watermark(start: settled)
+        self.current = Session(
+            track: EventBatch.SessionTrack(index: self.sessions, id: id), resumeURL: resumeURL, start: settled,
+            watermark: Watermark(start: settled))
     }
 
-    mutating func endSession() { self.track = nil }
+    /// The session can't be resumed any more.
+    mutating func loseSession(reason: String, milliseconds: Int64) {
+        guard let session = self.current.take() else { return }
+        self.appendGap(session, reason: reason, milliseconds: milliseconds)
+    }
 
-    mutating func accept(_ slice: FrameSlice, of bytes: UnsafeRawBufferPointer, milliseconds: Int64) -> Outcome {
-        guard let track, let sequence = slice.sequence, let nameRange = slice.name, let dataRange = slice.data else {
-            return .unexpected
-        }
-        guard let ordinal = self.tracker.receive(sequence) else { return .repeated }
+    /// An earlier owner had leave to IDENTIFY and was never heard of again: there may have been a session that nobody
+    /// knows of. Its record is told under a name that the epoch makes one of a kind.
+    mutating func followUnknownSession(epoch: Int64, milliseconds: Int64) {
+        self.sessions += 1
+        let track = EventBatch.SessionTrack(index: self.sessions, id: "unknown.\(epoch)")
+        self.appendGap(
+            Session(track: track, resumeURL: "", start: 0, watermark: Watermark(start: 0)), isUnknown: true,
+            reason: "unknown_session", milliseconds: milliseconds)
+    }
+
+    private mutating func appendGap(
+        _ session: Session, isUnknown: Bool = false, reason: String, milliseconds: Int64
+    ) {
+        let gap = SessionGap(
+            session: session.track.id, after: session.watermark.value, reason: reason, numShards: self.numShards,
+            atMilliseconds: milliseconds)
+        self.lost.append(
+            LostSession(
+                session: session, gap: gap, unconfirmedLanes: self.partition.count, isUnknown: isUnknown))
+        self.assembler.appendGap(GapLine.line(gap, slot: self.slot), session: session.track, sequence: gap.after)
+    }
+
+    /// The coordinator has written these down.
+    mutating func forget(_ gaps: [SessionGap]) { self.gaps.removeAll { gaps.contains($0) } }
+
+    // MARK: Events
+
+    /// - Parameters:
+    ///   - rule: the plan's, of the event's name.
+    ///   - cache: told of a dispatch that is new, whether it is published or not; returns what its batch
+    ///     has to wait for.
+    mutating func accept(
+        _ slice: FrameSlice,
+        of bytes: UnsafeRawBufferPointer,
+        rule: EventRule,
+        milliseconds: Int64,
+        cache: (CacheDispatch) -> CacheTicket? = { _ in nil }
+    ) -> Outcome {
+        guard let sequence = slice.sequence, let nameRange = slice.name, let dataRange = slice.data,
+            let track = self.current?.track
+        else { return .unexpected }
+        guard let preceding = self.current?.watermark.receive(sequence) else { return .repeated }
         let name = UnsafeRawBufferPointer(rebasing: bytes[nameRange])
+        let data = UnsafeRawBufferPointer(rebasing: bytes[dataRange])
+        let ticket = cache(
+            CacheDispatch(
+                sequence: sequence, name: name, guild: slice.guildID, data: data, wantsOld: rule.attachesOld))
         let route: PublishRoute
-        switch self.plan.destination(of: name) {
-        case .nowhere:
-            self.tracker.settle(ordinal)
-            return .filtered
+        switch rule.destination {
+        case .nowhere: return .filtered
         case .commands: route = .commands
         case .lane:
-            route = .lane(self.partition.lane(guild: slice.guildID, channel: slice.channelID, shard: self.shard))
+            route = .lane(
+                self.partition.lane(guild: slice.guildID, channel: slice.channelID, shard: self.slot.shard))
         }
-        let data = UnsafeRawBufferPointer(rebasing: bytes[dataRange])
-        self.assembler.append(
-            route, session: track, sequence: sequence, ordinal: ordinal,
+        let begins = self.assembler.append(
+            route, session: track, sequence: sequence, precedingSequence: preceding, ticket: ticket,
             bytes: EventEnvelope.overhead + name.count + data.count
         ) { buffer in
             EventEnvelope.write(
                 into: &buffer, sequence: sequence, name: name, guild: slice.guildID, milliseconds: milliseconds,
                 data: data)
         }
+        if begins { self.current?.watermark.opened(after: preceding) }
         return .buffered
     }
 
-    /// Forgets what is not confirmed; the watermark stays where it is.
+    /// Forgets what is not confirmed; watermarks stay where they are.
     mutating func discardBuffer() {
         self.assembler = BatchAssembler(lanes: self.partition.count, limits: self.limits)
+        self.current?.watermark.discardOpen()
+        for index in self.lost.indices { self.lost[index].session.watermark.discardOpen() }
     }
 
-    mutating func takeReady(now: Instant, gate: (EventBatch) -> Bool) -> [EventBatch] {
+    mutating func takeReady(now: Instant, gate: (inout EventBatch) -> Bool) -> [EventBatch] {
         self.assembler.takeReady(now: now, gate: gate)
     }
 
+    // MARK: Settlements
+
     mutating func confirmed(_ batch: EventBatch) {
         self.assembler.confirmed(batch)
-        // An earlier session's watermark is of no use any more.
-        guard batch.session == self.track else { return }
-        for ordinal in batch.ordinals { self.tracker.settle(ordinal) }
+        let session = batch.session.index
+        if self.current?.track.index == session {
+            if self.current?.watermark.settled(after: batch.precedingSequence) == true,
+                let lowest = self.assembler.lowestUnsettled(session: session)
+            {
+                self.current?.watermark.raise(to: lowest)
+            }
+        } else if let index = self.lost.firstIndex(where: { $0.session.track.index == session }) {
+            if batch.isGap {
+                self.lost[index].unconfirmedLanes -= 1
+                self.forgetLost()
+            } else if self.lost[index].session.watermark.settled(after: batch.precedingSequence),
+                let lowest = self.assembler.lowestUnsettled(session: session)
+            {
+                self.lost[index].session.watermark.raise(to: lowest)
+            }
+        }
+    }
+
+    private mutating func forgetLost() {
+        while let first = self.lost.first, first.unconfirmedLanes == 0 {
+            self.gaps.append(first.gap)
+            self.lost.removeFirst()
+        }
+        self.gaps.removeFirst(max(0, self.gaps.count - Self.mostGaps))
     }
 
     mutating func refused(_ batch: EventBatch, now: Instant) { self.assembler.refused(batch, now: now) }

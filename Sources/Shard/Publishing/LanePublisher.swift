@@ -4,81 +4,82 @@ import Logging
 import NIOCore
 import Runtime
 
-/// What a publisher serves: a slot that gathers batches and hears what became of them. All on one event loop.
-protocol BatchSource: AnyObject {
-    /// The publisher's own mark: the source waits to be asked.
-    var isInLine: Bool { get set }
-    /// The messages that may leave now, with their batches.
-    func takeMessages(exchange: String, now: ContinuousClock.Instant) -> [(EventBatch, AMQPMessage)]
-    func settled(_ batch: EventBatch, as outcome: BatchOutcome, now: ContinuousClock.Instant)
-    /// When something that was held back may leave.
-    func nextRetry(now: ContinuousClock.Instant) -> ContinuousClock.Instant?
-    /// The process has room for events again.
-    func roomRegained()
-}
-
-enum BatchOutcome: Sendable {
-    case confirmed, refused, lost
-}
-
 /// Publishes the batches of one event loop's slots through one channel with confirms. Confined to its event loop.
 ///
 /// Nothing is lost with the channel: what is not confirmed goes back to its slot and leaves again through the next
 /// channel, in order.
 final class LanePublisher {
-    private enum Link {
+    typealias Instant = ContinuousClock.Instant
+
+    enum Link {
         /// No channel, for want of a connection, of an exchange, or of luck.
         case away
         case opening(attempt: UInt64)
         case open(AMQPChannel, attempt: UInt64)
+        /// Its confirms do not come. The next channel is opened when the broker has seen the end of this one, so that
+        /// what was sent through it can't come later than its repeat.
+        case leaving(attempt: UInt64)
     }
 
     private struct InFlight {
         let source: any BatchSource
         let batch: EventBatch
-        let sentAt: ContinuousClock.Instant
+        let sentAt: Instant
         var isReturned = false
     }
 
-    private static let reopenDelay: TimeAmount = .seconds(1)
+    struct Settings: Sendable {
+        /// Bytes of unconfirmed events past which sockets are left unread.
+        var capacity: Int
+        /// How long a confirm may take while the broker takes publishes.
+        var confirmTimeout: Duration = .seconds(30)
+        /// Counts every batch as confirmed and sends none: for measuring what comes before.
+        var discards = false
+    }
 
     let eventLoop: any EventLoop
-    /// Bytes of unconfirmed events past which sockets are left unread.
-    private let capacity: Int
-    private let metrics: ShardMetrics
-    private let logger: Logger
+    let settings: Settings
+    let metrics: ShardMetrics
+    let logger: Logger
     /// Told when the broker has cut this process off from its exchange.
-    private let onFence: @Sendable (_ exchange: String) -> Void
+    let onFence: @Sendable (_ exchange: String) -> Void
+    let turn: LoopTurn
 
-    private var connection: AMQPConnection?
-    private var exchange: String?
-    private var link = Link.away
-    private var attempts: UInt64 = 0
+    var connection: AMQPConnection?
+    var exchange: String?
+    var link = Link.away
+    var attempts: UInt64 = 0
     private var inFlight: Deque<InFlight?> = []
     private var firstTag: UInt64 = 1
     private var sources: [any BatchSource] = []
     private var waiting: [any BatchSource] = []
-    private var flushIsScheduled = false
-    private var retry: Scheduled<Void>?
+    private var stallCheck: Scheduled<Void>?
+    /// The broker has told that it takes no publishes, such as for lack of memory.
+    private var isBlocked = false
+    private var unblockedAt: Instant?
+    private var returnLoggedAt: Instant?
     private(set) var bufferedBytes = 0
     private var isFull = false
 
     init(
         eventLoop: any EventLoop,
-        capacity: Int,
+        settings: Settings,
         metrics: ShardMetrics,
         logger: Logger,
         onFence: @escaping @Sendable (String) -> Void
     ) {
         self.eventLoop = eventLoop
-        self.capacity = capacity
+        self.settings = settings
         self.metrics = metrics
         self.logger = logger
         self.onFence = onFence
+        self.turn = LoopTurn(eventLoop: eventLoop, metrics: metrics)
+        self.turn.onEnd = { [weak self] in self?.flush() }
     }
 
+    /// Whether the broker takes events now.
     var isOpen: Bool {
-        if case .open = self.link { true } else { false }
+        if case .open = self.link { !self.isBlocked } else { self.settings.discards }
     }
 
     // MARK: Sources
@@ -96,12 +97,7 @@ final class LanePublisher {
     /// until then.
     func hasWork(_ source: any BatchSource) {
         self.queue(source)
-        guard !self.flushIsScheduled else { return }
-        self.flushIsScheduled = true
-        self.eventLoop.assumeIsolated().execute {
-            self.flushIsScheduled = false
-            self.flush()
-        }
+        self.turn.begin()
     }
 
     private func queue(_ source: any BatchSource) {
@@ -110,12 +106,16 @@ final class LanePublisher {
         self.waiting.append(source)
     }
 
+    func allHaveWork() {
+        for source in self.sources { self.hasWork(source) }
+    }
+
     /// Bytes came into a source, or left it.
     func changeBufferedBytes(by difference: Int) {
         self.bufferedBytes += difference
-        if self.bufferedBytes >= self.capacity {
+        if self.bufferedBytes >= self.settings.capacity {
             self.isFull = true
-        } else if self.isFull, self.bufferedBytes <= self.capacity / 2 {
+        } else if self.isFull, self.bufferedBytes <= self.settings.capacity / 2 {
             self.isFull = false
             for source in self.sources { source.roomRegained() }
         }
@@ -127,33 +127,37 @@ final class LanePublisher {
     // MARK: Publishing
 
     private func flush() {
-        guard case .open(let channel, _) = self.link, let exchange, channel.isWritable, !self.waiting.isEmpty else {
-            return
-        }
-        let now = ContinuousClock.now
+        if self.settings.discards { return self.discard() }
+        guard case .open(let channel, _) = self.link, let exchange, !self.isBlocked, channel.isWritable,
+            !self.waiting.isEmpty
+        else { return }
+        let now = Instant.now
         var sent: [InFlight] = []
         var messages: [AMQPMessage] = []
-        let waiting = self.waiting
-        self.waiting.removeAll(keepingCapacity: true)
-        for source in waiting {
-            source.isInLine = false
-            for (batch, message) in source.takeMessages(exchange: exchange, now: now) {
+        for source in self.takeWaiting() {
+            for batch in source.takeBatches(now: now) {
+                messages.append(source.message(of: batch, exchange: exchange))
                 sent.append(InFlight(source: source, batch: batch, sentAt: now))
-                messages.append(message)
             }
+            self.scheduleRetry(of: source, now: now)
         }
         if !messages.isEmpty { self.publish(messages, sent, through: channel, now: now) }
-        self.scheduleRetry(now: now)
     }
 
-    private func publish(
-        _ messages: [AMQPMessage], _ sent: [InFlight], through channel: AMQPChannel, now: ContinuousClock.Instant
-    ) {
+    private func takeWaiting() -> [any BatchSource] {
+        let waiting = self.waiting
+        self.waiting.removeAll(keepingCapacity: true)
+        for source in waiting { source.isInLine = false }
+        return waiting
+    }
+
+    private func publish(_ messages: [AMQPMessage], _ sent: [InFlight], through channel: AMQPChannel, now: Instant) {
         do {
             let first = try channel.publish(messages)
             if self.inFlight.isEmpty { self.firstTag = first }
             self.inFlight.append(contentsOf: sent)
             self.metrics.messages.increment(by: sent.count)
+            if self.stallCheck == nil { self.checkForStall(in: self.settings.confirmTimeout) }
         } catch {
             for entry in sent { entry.source.settled(entry.batch, as: .lost, now: now) }
             for entry in sent { self.queue(entry.source) }
@@ -165,119 +169,44 @@ final class LanePublisher {
         }
     }
 
-    /// Wakes the sources whose refused batches may go again.
-    private func scheduleRetry(now: ContinuousClock.Instant) {
-        guard self.retry == nil, let next = self.sources.compactMap({ $0.nextRetry(now: now) }).min() else { return }
-        let delay = TimeAmount(next - now)
-        self.retry = self.eventLoop.assumeIsolated().scheduleTask(in: delay) {
-            self.retry = nil
-            for source in self.sources { self.hasWork(source) }
-        }
-    }
-
-    // MARK: The channel
-
-    /// From now on messages go to this exchange; `nil`: to none. Returns the channel that is not used any more.
-    func use(exchange: String?) -> AMQPChannel? {
-        self.exchange = exchange
-        var old: AMQPChannel?
-        if case .open(let channel, _) = self.link { old = channel }
-        self.link = .away
-        self.attempts += 1
-        self.requeue()
-        self.openChannel()
-        return old
-    }
-
-    func connected(_ connection: AMQPConnection) {
-        self.connection = connection
-        self.openChannel()
-    }
-
-    func disconnected() {
-        self.connection = nil
-        self.channelEnded(attempt: self.attempts)
-    }
-
-    private func openChannel() {
-        guard case .away = self.link, let connection, self.exchange != nil else { return }
-        self.attempts += 1
-        let attempt = self.attempts
-        self.link = .opening(attempt: attempt)
-        let events = ChannelEvents(publisher: NIOLoopBound(self, eventLoop: self.eventLoop), attempt: attempt)
-        self.eventLoop.makeFutureWithTask {
-            let channel = try await connection.openChannel(delegate: events)
-            try await channel.selectConfirms()
-            return channel
-        }.assumeIsolated().whenComplete { result in
-            guard case .opening(attempt) = self.link else { return }
-            switch result {
-            case .success(let channel):
-                self.link = .open(channel, attempt: attempt)
-                self.firstTag = 1
-                for source in self.sources { self.hasWork(source) }
-            case .failure(let error):
-                self.logger.warning("can't open a channel", metadata: ["broker.error": "\(error)"])
-                self.link = .away
-                self.reopenLater()
+    private func discard() {
+        let now = Instant.now
+        for source in self.takeWaiting() {
+            var batches = source.takeBatches(now: now)
+            while !batches.isEmpty {
+                for batch in batches { source.settled(batch, as: .confirmed, now: now) }
+                batches = source.takeBatches(now: now)
             }
         }
     }
 
-    private func reopenLater() {
-        self.eventLoop.assumeIsolated().scheduleTask(in: Self.reopenDelay) { self.openChannel() }
-    }
-
-    fileprivate func closed(_ error: AMQPError?, attempt: UInt64) {
-        guard attempt == self.attempts else { return }
-        let exchange = self.exchange
-        self.channelEnded(attempt: attempt)
-        guard let exchange else { return }
-        if error?.replyCode == 404 {
-            self.exchange = nil
-            self.metrics.fences.increment()
-            self.onFence(exchange)
-        } else {
-            self.logger.warning("channel closed", metadata: ["broker.error": "\(error.map { "\($0)" } ?? "by us")"])
-            self.reopenLater()
-        }
-    }
-
-    private func channelEnded(attempt: UInt64) {
-        self.link = .away
-        self.requeue()
-    }
-
-    private func requeue() {
-        let lost = self.inFlight
-        self.inFlight.removeAll()
-        let now = ContinuousClock.now
-        for case let entry? in lost {
-            self.metrics.republished.increment()
-            entry.source.settled(entry.batch, as: .lost, now: now)
+    /// Wakes a source when a batch that was refused may go again.
+    private func scheduleRetry(of source: any BatchSource, now: Instant) {
+        guard !source.hasRetry, let next = source.nextRetry() else { return }
+        source.hasRetry = true
+        self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(max(.zero, next - now))) { [weak self] in
+            source.hasRetry = false
+            self?.hasWork(source)
         }
     }
 
     // MARK: Settlements
 
-    fileprivate func settled(_ settlement: AMQPSettlement, attempt: UInt64) {
-        guard case .open(_, attempt) = self.link else { return }
-        let now = ContinuousClock.now
+    func settled(_ settlement: AMQPSettlement) {
+        let now = Instant.now
         switch settlement {
         case .ack(let tag, let multiple): self.settle(tag, multiple: multiple, isAck: true, now: now)
         case .nack(let tag, let multiple): self.settle(tag, multiple: multiple, isAck: false, now: now)
         case .returned(let tag, let message):
             self.metrics.returned.increment()
-            self.logger.error(
-                "a message reached no queue",
-                metadata: ["broker.routing_key": "\(message.routingKey)", "broker.reply_text": "\(message.replyText)"])
+            self.log(returned: message, now: now)
             if let tag, let index = self.index(of: tag) { self.inFlight[index]?.isReturned = true }
         }
         while let first = self.inFlight.first, first == nil {
             self.inFlight.removeFirst()
             self.firstTag += 1
         }
-        if !self.waiting.isEmpty, !self.flushIsScheduled, let source = self.waiting.first { self.hasWork(source) }
+        if !self.waiting.isEmpty { self.turn.begin() }
     }
 
     private func index(of tag: UInt64) -> Int? {
@@ -285,7 +214,7 @@ final class LanePublisher {
         return Int(tag - self.firstTag)
     }
 
-    private func settle(_ tag: UInt64, multiple: Bool, isAck: Bool, now: ContinuousClock.Instant) {
+    private func settle(_ tag: UInt64, multiple: Bool, isAck: Bool, now: Instant) {
         guard let last = self.index(of: tag) else { return }
         for index in (multiple ? 0 : last)...last {
             guard let entry = self.inFlight[index] else { continue }
@@ -302,31 +231,49 @@ final class LanePublisher {
         }
     }
 
-    fileprivate func writable(attempt: UInt64) {
-        guard case .open(_, attempt) = self.link else { return }
-        self.flush()
-    }
-}
-
-/// Hears a channel for the publisher; events of a channel that it has left are dropped.
-private final class ChannelEvents: AMQPChannelDelegate {
-    private let publisher: NIOLoopBound<LanePublisher>
-    private let attempt: UInt64
-
-    init(publisher: NIOLoopBound<LanePublisher>, attempt: UInt64) {
-        self.publisher = publisher
-        self.attempt = attempt
+    /// A lane without a queue returns a message each few seconds: a line in ten seconds tells enough.
+    private func log(returned message: AMQPReturn, now: Instant) {
+        if let last = self.returnLoggedAt, now - last < .seconds(10) { return }
+        self.returnLoggedAt = now
+        self.logger.error(
+            "a message reached no queue",
+            metadata: ["broker.routing_key": "\(message.routingKey)", "broker.reply_text": "\(message.replyText)"])
     }
 
-    func settled(_ settlement: AMQPSettlement, on channel: AMQPChannel) {
-        self.publisher.value.settled(settlement, attempt: self.attempt)
+    /// Gives everything back that is not confirmed: it leaves again, in order, through the next channel.
+    func requeue() {
+        let lost = self.inFlight
+        self.inFlight.removeAll()
+        self.firstTag = 1
+        let now = Instant.now
+        for case let entry? in lost {
+            self.metrics.republished.increment()
+            entry.source.settled(entry.batch, as: .lost, now: now)
+            self.queue(entry.source)
+        }
     }
 
-    func writabilityChanged(_ isWritable: Bool, on channel: AMQPChannel) {
-        if isWritable { self.publisher.value.writable(attempt: self.attempt) }
+    // MARK: Confirms that do not come
+
+    private func checkForStall(in delay: Duration) {
+        self.stallCheck = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(delay)) { [weak self] in
+            guard let self else { return }
+            self.stallCheck = nil
+            guard let oldest = self.inFlight.lazy.compactMap({ $0?.sentAt }).first else { return }
+            // Time in which the broker said that it takes nothing does not count.
+            let since = max(oldest, self.unblockedAt ?? oldest)
+            let waited = Instant.now - since
+            let left = self.isBlocked ? self.settings.confirmTimeout : self.settings.confirmTimeout - waited
+            if left > .zero { self.checkForStall(in: left) } else { self.confirmsStalled(after: waited) }
+        }
     }
 
-    func closed(_ error: AMQPError?, on channel: AMQPChannel) {
-        self.publisher.value.closed(error, attempt: self.attempt)
+    func changeBlocked(_ isBlocked: Bool) {
+        guard self.isBlocked != isBlocked else { return }
+        self.isBlocked = isBlocked
+        self.metrics.brokerBlocked.set(isBlocked ? 1 : 0)
+        guard !isBlocked else { return }
+        self.unblockedAt = .now
+        self.turn.begin()
     }
 }

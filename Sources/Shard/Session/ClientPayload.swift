@@ -1,3 +1,5 @@
+import ControlAPI
+import Discord
 import Foundation
 import NIOCore
 import Runtime
@@ -10,23 +12,54 @@ enum ClientPayload {
         ByteBuffer(string: "{\"op\":1,\"d\":\(watermark.map(String.init) ?? "null")}")
     }
 
-    static func identify(token: Secret, intents: UInt64, shard: Int, numShards: Int) throws -> ByteBuffer {
+    static func identify(
+        token: Secret, intents: UInt64, shard: Int, numShards: Int, presence: PresenceUpdate? = nil
+    ) throws -> ByteBuffer {
         try self.encode(
-            Payload(
-                op: 2,
-                d: Identify(
-                    token: token.reveal(), intents: intents, shard: [shard, numShards],
-                    properties: .init(os: "linux", browser: "flotilla", device: "flotilla"))))
+            .identify,
+            Identify(
+                token: token.reveal(), intents: intents, shard: [shard, numShards],
+                properties: .init(os: "linux", browser: "flotilla", device: "flotilla"), presence: presence))
     }
 
     static func resume(token: Secret, sessionID: String, sequence: Int64) throws -> ByteBuffer {
-        try self.encode(Payload(op: 6, d: Resume(token: token.reveal(), session_id: sessionID, seq: sequence)))
+        try self.encode(.resume, Resume(token: token.reveal(), session_id: sessionID, seq: sequence))
     }
 
-    private static func encode(_ payload: some Encodable) throws -> ByteBuffer {
+    static func presence(_ update: PresenceUpdate) throws -> ByteBuffer { try self.encode(.presenceUpdate, update) }
+
+    static func voiceState(_ update: VoiceStateUpdate) throws -> ByteBuffer {
+        try self.encode(.voiceStateUpdate, update)
+    }
+
+    /// - Parameters:
+    ///   - userIDs: at most 100; empty for a query.
+    ///   - nonce: at most 32 bytes, or Discord ignores it.
+    static func requestMembers(
+        _ request: MembersRequest, userIDs: [Snowflake], nonce: String
+    ) throws -> ByteBuffer {
+        try self.encode(
+            .requestGuildMembers,
+            RequestMembers(
+                guild_id: request.guildID, query: request.query, limit: request.limit ?? 0,
+                presences: request.presences ? true : nil, user_ids: request.query == nil ? userIDs : nil,
+                nonce: nonce))
+    }
+
+    static func soundboardSounds(_ guilds: [Snowflake]) throws -> ByteBuffer {
+        try self.encode(.requestSoundboardSounds, SoundboardSoundsRequest(guildIDs: guilds))
+    }
+
+    static func channelInfo(
+        _ guild: Snowflake, fields: [ControlCommand.ChannelInfoField]
+    ) throws -> ByteBuffer {
+        try self.encode(.requestChannelInfo, ChannelInfoRequest(guildID: guild, fields: fields))
+    }
+
+    private static func encode(_ opcode: GatewayOpcode, _ body: some Encodable) throws -> ByteBuffer {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.withoutEscapingSlashes]
-        return ByteBuffer(bytes: try encoder.encode(payload))
+        return ByteBuffer(bytes: try encoder.encode(Payload(op: opcode.rawValue, d: body)))
     }
 
     private struct Payload<Body: Encodable>: Encodable {
@@ -45,11 +78,21 @@ enum ClientPayload {
         let intents: UInt64
         let shard: [Int]
         let properties: Properties
+        let presence: PresenceUpdate?
     }
 
     private struct Resume: Encodable {
         let token: String
         let session_id: String
         let seq: Int64
+    }
+
+    private struct RequestMembers: Encodable {
+        let guild_id: Snowflake
+        let query: String?
+        let limit: Int
+        let presences: Bool?
+        let user_ids: [Snowflake]?
+        let nonce: String
     }
 }

@@ -15,4 +15,7 @@ extension GatewaySession {
         case .stopped: .failed
         }
     }
+
+    /// IDENTIFY is sent and not answered: leaving now would waste a session start.
+    var isIdentifying: Bool { if case .identifying = self.state { true } else { false } }
 }

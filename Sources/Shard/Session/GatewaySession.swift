@@ -19,7 +19,7 @@ struct GatewaySession: Sendable {
         /// Close the connection with this code, which keeps the session alive at Discord's.
         case close(code: UInt16)
         /// The session is gone: events after the watermark may be missing.
-        case sessionLost
+        case sessionLost(SessionLoss)
         /// Discord forbids to go on.
         case stopped
     }
@@ -121,7 +121,7 @@ struct GatewaySession: Sendable {
             // 4010 to 4014 say nothing of a session that lived before; 4004 ends all.
             return [.stopped]
         case .identify:
-            return self.loseSession() + self.tryAgain(reason, now: now)
+            return self.loseSession(.closed(code)) + self.tryAgain(reason, now: now)
         case .resume:
             let wait: Duration = code == .rateLimited ? .seconds(5) : .zero
             return self.tryAgain(reason, atLeast: wait, now: now)
@@ -159,7 +159,7 @@ struct GatewaySession: Sendable {
     }
 
     mutating func receivedHello(interval: Duration, now: Instant) -> [Action] {
-        guard case .waitingForHello = self.state, interval >= .milliseconds(1), interval <= .seconds(3600) else {
+        guard case .waitingForHello = self.state, self.policy.heartbeatIntervals.contains(interval) else {
             return self.receivedNonsense("Hello that was not expected or has no usable interval", now: now)
         }
         self.heartbeatInterval = interval
@@ -188,7 +188,7 @@ struct GatewaySession: Sendable {
 
     mutating func receivedReconnect(now: Instant) -> [Action] {
         guard self.hasConnection else { return [] }
-        return [.close(code: Self.resumableClose)] + self.tryAgain("asked to reconnect", isFault: false, now: now)
+        return [.close(code: Self.resumableClose)] + self.tryAgain("asked to reconnect", now: now)
     }
 
     mutating func receivedInvalidSession(isResumable: Bool, now: Instant) -> [Action] {
@@ -196,7 +196,7 @@ struct GatewaySession: Sendable {
         let range = self.policy.invalidSessionWait
         let wait = range.lowerBound + (range.upperBound - range.lowerBound) * self.random.fraction()
         let close = Action.close(code: Self.resumableClose)
-        let lost = isResumable ? [] : self.loseSession()
+        let lost = isResumable ? [] : self.loseSession(.invalidSession)
         return [close] + lost + self.tryAgain("session invalidated", atLeast: wait, now: now)
     }
 
@@ -209,12 +209,23 @@ struct GatewaySession: Sendable {
         return []
     }
 
+    /// RESUMED has a number like any event, so that a replay may hold those of earlier RESUMEs before its own.
     mutating func receivedResumed(now: Instant) -> [Action] {
-        guard case .resuming = self.state else {
+        switch self.state {
+        case .resuming:
+            self.becomeReady(now: now)
+            return []
+        case .ready: return []
+        case .idle, .backingOff, .connecting, .waitingForHello, .waitingForPermit, .identifying, .waitingForRoom,
+            .stopped:
             return self.receivedNonsense("RESUMED that was not expected", now: now)
         }
-        self.becomeReady(now: now)
-        return []
+    }
+
+    /// Heartbeats are answered, but nothing has come for much longer than the slot's norm explains.
+    mutating func fellSilent(now: Instant) -> [Action] {
+        guard case .ready = self.state else { return [] }
+        return [.close(code: Self.resumableClose)] + self.tryAgain("silent against its norm", now: now)
     }
 
     /// The peer broke the protocol: leave, and come back.
@@ -289,12 +300,12 @@ struct GatewaySession: Sendable {
         case .backingOff(let until) where until <= now:
             return self.connect()
         case .waitingForHello(let until) where until <= now:
-            self.triesResumeURL = false
             return [.close(code: Self.resumableClose)] + self.tryAgain("no Hello in time", now: now)
         case .identifying(let until) where until <= now:
             return [.close(code: Self.resumableClose)] + self.tryAgain("no READY in time", now: now)
         case .resuming(let until) where until <= now:
-            return [.close(code: Self.resumableClose)] + self.tryAgain("no RESUMED in time", now: now)
+            return [.close(code: Self.resumableClose)]
+                + self.tryAgain("no RESUMED in time", loss: .neverReady, now: now)
         case .idle, .backingOff, .connecting, .waitingForHello, .waitingForPermit, .identifying, .resuming, .ready,
             .waitingForRoom, .stopped:
             break
@@ -344,6 +355,11 @@ struct GatewaySession: Sendable {
     }
 
     private mutating func connect() -> [Action] {
+        if self.pausedSince != nil {
+            // Not even HELLO could be read.
+            self.state = .waitingForRoom
+            return []
+        }
         self.state = .connecting
         if let session, self.triesResumeURL { return [.connect(url: session.resumeURL)] }
         return [.connect(url: self.gatewayURL)]
@@ -357,12 +373,12 @@ struct GatewaySession: Sendable {
         self.reason = nil
     }
 
-    private mutating func loseSession() -> [Action] {
+    private mutating func loseSession(_ loss: SessionLoss) -> [Action] {
         self.triesResumeURL = true
         self.unansweredResumes = 0
         guard self.session != nil else { return [] }
         self.session = nil
-        return [.sessionLost]
+        return [.sessionLost(loss)]
     }
 
     private mutating func endConnection(now: Instant) {
@@ -380,14 +396,16 @@ struct GatewaySession: Sendable {
     private mutating func tryAgain(
         _ reason: String,
         atLeast wait: Duration = .zero,
-        isFault: Bool = true,
+        loss: SessionLoss = .resumeAttempts,
         now: Instant
     ) -> [Action] {
+        // A host that takes connections and says no Hello is as dead as one that takes none.
+        if case .waitingForHello = self.state { self.triesResumeURL = false }
         self.endConnection(now: now)
         self.reason = reason
-        let lost = self.unansweredResumes >= self.policy.resumeAttempts ? self.loseSession() : []
+        let lost = self.unansweredResumes >= self.policy.resumeAttempts ? self.loseSession(loss) : []
         let delay = max(wait, self.backoff())
-        if isFault { self.failures += 1 }
+        self.failures += 1
         if delay == .zero { return lost + self.connect() }
         self.state = .backingOff(until: now + delay)
         return lost

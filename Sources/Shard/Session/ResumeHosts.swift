@@ -18,8 +18,25 @@ struct ResumeHosts: Sendable, Equatable {
             return (gateway, url == nil)
         }
         let host = named.host.lowercased()
-        let isKnown = host == own.host.lowercased() || self.domains.contains { host == $0 || host.hasSuffix(".\($0)") }
+        let isKnown =
+            host == own.host.lowercased()
+            || (Self.isName(host) && self.domains.contains { host == $0 || host.hasSuffix(".\($0)") })
         guard isKnown, named.isTLS || !own.isTLS else { return (gateway, false) }
         return (url, true)
+    }
+
+    /// Labels of letters, digits and hyphens: what a resolver or a proxy might read in another way is no name.
+    private static func isName(_ host: String) -> Bool {
+        host.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { label in
+            !label.isEmpty
+                && label.utf8.allSatisfy { byte in
+                    switch byte {
+                    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                        UInt8(ascii: "-"):
+                        true
+                    default: false
+                    }
+                }
+        }
     }
 }

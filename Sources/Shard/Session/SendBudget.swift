@@ -1,5 +1,3 @@
-import DequeModule
-
 /// What one connection may still send: 120 payloads in 60 s, heartbeats included (Discord docs, Gateway, Rate
 /// Limiting).
 ///
@@ -14,20 +12,20 @@ struct SendBudget: Sendable {
     /// Left for heartbeats: more than a minute of them at any interval Discord has used, and some that it asks for.
     static let reserve = 6
 
-    private var sent: Deque<Instant> = []
+    private var sent = SlidingWindow(limit: Self.limit, span: Self.window)
+
+    /// How long until one more fits; `nil`: now.
+    mutating func wait(for payload: Payload, now: Instant) -> Duration? {
+        switch payload {
+        case .heartbeat: self.sent.wait(now: now)
+        case .other: self.sent.wait(leaving: Self.reserve, now: now)
+        }
+    }
 
     /// Takes one payload's place. `nil`: send it now; else it fits after this wait, and nothing was taken.
     mutating func take(_ payload: Payload, now: Instant) -> Duration? {
-        while let first = self.sent.first, first + Self.window <= now { self.sent.removeFirst() }
-        let limit =
-            switch payload {
-            case .heartbeat: Self.limit
-            case .other: Self.limit - Self.reserve
-            }
-        guard self.sent.count >= limit else {
-            self.sent.append(now)
-            return nil
-        }
-        return self.sent[self.sent.count - limit] + Self.window - now
+        if let wait = self.wait(for: payload, now: now) { return wait }
+        self.sent.record(now: now)
+        return nil
     }
 }

@@ -10,6 +10,8 @@ struct SessionPolicy: Sendable, Equatable {
     /// A connection that was ready for so long clears the backoff.
     var stableAfter: Duration = .seconds(60)
     var helloTimeout: Duration = .seconds(20)
+    /// What HELLO may ask for. More beats than two a second would use up what a connection may send.
+    var heartbeatIntervals: ClosedRange<Duration> = .milliseconds(100)...(.seconds(3_600))
     /// From IDENTIFY or RESUME to READY or RESUMED. Long, since Discord answers late in an outage.
     var readyTimeout: Duration = .seconds(180)
     /// Discord's rule before a new IDENTIFY after op 9 (docs until 2022, and staff since).

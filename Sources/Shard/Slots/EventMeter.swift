@@ -1,5 +1,7 @@
 /// How many events and bytes a second a slot takes in, over the time since it was last asked.
 struct EventMeter: Sendable {
+    /// Events since the beginning.
+    private(set) var total: UInt64 = 0
     private var events = 0
     private var bytes = 0
     private var since: ContinuousClock.Instant
@@ -11,6 +13,7 @@ struct EventMeter: Sendable {
     init(now: ContinuousClock.Instant) { self.since = now }
 
     mutating func count(bytes: Int) {
+        self.total &+= 1
         self.events += 1
         self.bytes += bytes
     }

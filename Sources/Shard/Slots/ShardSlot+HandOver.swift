@@ -14,6 +14,7 @@ extension ShardSlot {
         self.metrics.pauses.increment()
         self.logger.warning("no room for more events: the socket is left unread")
         self.connection?.setReading(false)
+        self.silence.stopped()
         self.session.readingPaused(now: .now)
         self.schedule()
     }
@@ -24,6 +25,9 @@ extension ShardSlot {
         else { return }
         self.isReading = true
         self.connection?.setReading(true)
+        if self.session.state == .ready {
+            self.silence.started(total: self.meter.total, isNewSession: false, now: .now)
+        }
         self.perform(self.session.readingResumed(now: .now))
     }
 
@@ -35,17 +39,28 @@ extension ShardSlot {
         if let handOver { return handOver.done.futureResult }
         let done = self.eventLoop.makePromise(of: Void.self)
         self.handOver = HandOver(done: done)
-        self.isReading = false
-        self.connection?.setReading(false)
-        self.session.readingPaused(now: .now)
-        self.schedule()
+        self.perform(self.commands.end())
         self.handOver?.timer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(self.settings.flushTimeout))
         {
             self.closeForHandOver()
         }
         self.publisher.hasWork(self)
-        if self.pipeline.isDrained { self.closeForHandOver() }
+        self.continueHandOver()
         return done.futureResult
+    }
+
+    /// Stops reading, and closes once everything is confirmed. After IDENTIFY, READY is waited for first: it makes the
+    /// session start that was spent a session to hand over.
+    func continueHandOver() {
+        guard let handOver, handOver.generation == nil, !self.session.isIdentifying else { return }
+        if !handOver.isFlushing {
+            self.handOver?.isFlushing = true
+            self.isReading = false
+            self.connection?.setReading(false)
+            self.session.readingPaused(now: .now)
+            self.schedule()
+        }
+        if self.pipeline.isDrained { self.closeForHandOver() }
     }
 
     func closeForHandOver() {
@@ -74,6 +89,7 @@ extension ShardSlot {
     /// Cuts the slot off at once: somebody else may run it already. Nothing more is published.
     func drop() {
         let connection = self.connection
+        self.perform(self.commands.end())
         self.forgetConnection()
         connection?.drop()
         _ = self.session.stop(now: .now)
@@ -86,6 +102,9 @@ extension ShardSlot {
         self.publisher.remove(self)
         self.publisher.changeBufferedBytes(by: -self.pipeline.assembler.bufferedBytes)
         self.pipeline.discardBuffer()
+        self.cacheIsBehind = self.cache?.isBehind ?? self.cacheIsBehind
+        self.cache?.end()
+        self.cache = nil
     }
 
     // MARK: For the coordinator
@@ -99,17 +118,23 @@ extension ShardSlot {
             slot: self.grant.slot,
             epoch: self.grant.epoch,
             status: status,
-            session: self.session.session.flatMap { identity in
-                self.pipeline.watermark.map {
-                    SessionState(sessionID: identity.id, resumeURL: identity.resumeURL, sequence: $0)
-                }
-            },
+            session: self.told,
             guilds: max(self.guilds.count, self.knowsGuilds ? 0 : self.grant.guilds),
             eventsPerSecond: rates.events,
             bytesPerSecond: rates.bytes,
             latencyMilliseconds: self.session.latency.map { $0 / .milliseconds(1) },
             reason: self.session.reason,
-            closeCode: self.session.stopCode?.rawValue
+            closeCode: self.session.stopCode?.rawValue,
+            gaps: self.pipeline.gaps.isEmpty ? nil : self.pipeline.gaps
         )
+    }
+
+    private var told: SessionState? {
+        let isBehind = self.cache?.isBehind ?? self.cacheIsBehind
+        return self.pipeline.told.map {
+            SessionState(
+                sessionID: $0.sessionID, resumeURL: $0.resumeURL, sequence: $0.sequence,
+                cacheIsBehind: isBehind ? true : nil)
+        }
     }
 }

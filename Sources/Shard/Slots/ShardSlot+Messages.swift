@@ -12,7 +12,8 @@ extension ShardSlot {
     func received(_ message: ByteBuffer, _ generation: UInt64) {
         guard generation == self.generation else { return }
         self.session.receivedMessage()
-        self.metrics.eventBytes.increment(by: message.readableBytes)
+        self.publisher.turn.begin()
+        self.publisher.turn.bytes += message.readableBytes
         let actions = message.withUnsafeReadableBytes { bytes -> [GatewaySession.Action] in
             do throws(SliceError) {
                 return self.received(try FrameSlice.slice(bytes), of: bytes)
@@ -58,23 +59,28 @@ extension ShardSlot {
     }
 
     private func receivedDispatch(_ slice: FrameSlice, of bytes: UnsafeRawBufferPointer) -> [GatewaySession.Action] {
-        guard let name = slice.name.map({ bytes[$0] }), let data = slice.data else {
+        guard let name = slice.name.map({ UnsafeRawBufferPointer(rebasing: bytes[$0]) }), let data = slice.data else {
             return self.malformed("a dispatch without name or data")
         }
-        let isReady = name.elementsEqual("READY".utf8)
+        let rule = self.pipeline.plan.rule(of: name)
+        let isReady = rule.kind == .ready
         guard self.session.accepts(isReady: isReady) else { return self.malformed("a dispatch that was not expected") }
         var actions: [GatewaySession.Action] = []
         if isReady {
             actions = self.receivedReady(UnsafeRawBufferPointer(rebasing: bytes[data]))
             guard actions.isEmpty else { return actions }
-        } else if name.elementsEqual("RESUMED".utf8) {
+        } else if rule.kind == .resumed {
             actions = self.session.receivedResumed(now: .now)
             guard actions.isEmpty else { return actions }
             self.logger.info("RESUMED", metadata: ["gateway.sequence": "\(slice.sequence ?? 0)"])
-            self.schedule()
+            self.becameReady(isNewSession: false)
+        } else if self.commands.expectsChunks {
+            self.receivedAnswer(name: name, data: UnsafeRawBufferPointer(rebasing: bytes[data]))
         }
-        self.publish(slice, of: bytes)
-        self.count(slice, of: bytes, name: name)
+        self.publish(slice, of: bytes, rule: rule)
+        self.count(slice, of: bytes, kind: rule.kind)
+        // READY itself has to be published first.
+        if isReady, self.handOver != nil { self.continueHandOver() }
         return actions
     }
 
@@ -85,58 +91,36 @@ extension ShardSlot {
         } catch {
             return self.malformed("READY that can't be read: \(error)")
         }
+        guard (1...ServerPayload.longestSessionID).contains(ready.session_id.utf8.count) else {
+            return self.malformed("READY without a usable session id")
+        }
         let resume = self.settings.resumeHosts.resumeURL(
             named: ready.resume_gateway_url, gateway: self.grant.gatewayURL)
         if !resume.isAllowed { self.logger.warning("READY names a host to resume at that is not allowed") }
         let actions = self.session.receivedReady(
             SessionIdentity(id: ready.session_id, resumeURL: resume.url), now: .now)
         guard actions.isEmpty else { return actions }
-        self.pipeline.begin(session: ready.session_id)
+        self.pipeline.begin(session: ready.session_id, resumeURL: resume.url)
         self.guilds = Set(ready.guilds.map(\.id.rawValue))
         self.knowsGuilds = true
+        self.acknowledged.begin(session: ready.session_id)
         self.logger.info("READY", metadata: ["gateway.guilds": "\(self.guilds.count)"])
-        self.schedule()
+        self.becameReady(isNewSession: true)
         return []
     }
 
-    private func publish(_ slice: FrameSlice, of bytes: UnsafeRawBufferPointer) {
-        let before = self.pipeline.assembler.bufferedBytes
-        switch self.pipeline.accept(slice, of: bytes, milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) {
-        case .buffered:
-            self.metrics.events.increment()
-            self.session.receivedEvent()
-            self.publisher.changeBufferedBytes(by: self.pipeline.assembler.bufferedBytes - before)
-            self.publisher.hasWork(self)
-            if !self.publisher.hasRoom || self.pipeline.unsettledEvents >= self.settings.mostUnsettled {
-                self.pauseReading()
-            }
-        case .filtered:
-            self.metrics.events.increment()
-            self.metrics.filtered.increment()
-        case .repeated: self.metrics.repeated.increment()
-        case .unexpected: self.metrics.malformed.increment()
-        }
-    }
-
-    private func count(_ slice: FrameSlice, of bytes: UnsafeRawBufferPointer, name: Slice<UnsafeRawBufferPointer>) {
-        self.meter.count(bytes: bytes.count)
-        guard let guild = slice.guildID else { return }
-        if name.elementsEqual("GUILD_CREATE".utf8) {
-            self.guilds.insert(guild)
-        } else if name.elementsEqual("GUILD_DELETE".utf8), let data = slice.data {
-            // One that can't be read is taken for a guild that is left.
-            let body = try? ServerPayload.decode(
-                ServerPayload.GuildDelete.self, from: UnsafeRawBufferPointer(rebasing: bytes[data]))
-            if body?.unavailable != true { self.guilds.remove(guild) }
-        } else if !self.knowsGuilds {
-            self.guilds.insert(guild)
-        }
+    private func becameReady(isNewSession: Bool) {
+        // The event that says so is counted after this.
+        self.silence.started(total: self.meter.total &+ 1, isNewSession: isNewSession, now: .now)
+        self.readyForCommands(isNewSession: isNewSession)
     }
 
     func closed(_ reason: GatewayCloseReason, _ generation: UInt64) {
         if let handOver, handOver.generation == generation { return self.finishHandOver() }
         guard generation == self.generation else { return }
-        self.forgetConnection()
+        var code: GatewayCloseCode?
+        if case .peer(let number?, _) = reason { code = GatewayCloseCode(rawValue: number) }
+        self.forgetConnection(closedWith: code)
         let actions: [GatewaySession.Action]
         switch reason {
         case .peer(let code, let text):

@@ -1,4 +1,5 @@
 import ClusterAPI
+import ControlAPI
 import Discord
 import Foundation
 import Gateway
@@ -12,6 +13,8 @@ final class ShardSlot {
 
     /// Asks the coordinator for leave to IDENTIFY.
     typealias AskPermit = @Sendable (SlotGrant) async -> PermitAnswer?
+    /// Answers a worker's command.
+    typealias Answer = @Sendable (ControlAnswer, ControlRequester) -> Void
 
     let grant: SlotGrant
     let eventLoop: any EventLoop
@@ -20,13 +23,21 @@ final class ShardSlot {
     let publisher: LanePublisher
     let metrics: ShardMetrics
     let askPermit: AskPermit
+    let answer: Answer
     let logger: Logger
-    let message: BatchMessage
+    var message: BatchMessage
     var random: SplitMix64
 
     var session: GatewaySession
     var pipeline: EventPipeline
+    /// Where the guilds' state is kept; `nil`: nowhere.
+    var cache: (any SlotCache)?
+    /// What the cache said when the slot was let go of.
+    var cacheIsBehind = false
     var budget = SendBudget()
+    var commands: SlotCommands
+    var acknowledged = AcknowledgedWatermark()
+    var silence: SilenceWatch
     var connection: GatewayConnection?
     /// Counts connections: what an earlier one still says is not heard.
     var generation: UInt64 = 0
@@ -38,6 +49,7 @@ final class ShardSlot {
     var meter: EventMeter
     var handOver: HandOver?
     var isInLine = false
+    var hasRetry = false
 
     init(
         grant: SlotGrant,
@@ -46,6 +58,7 @@ final class ShardSlot {
         publisher: LanePublisher,
         metrics: ShardMetrics,
         askPermit: @escaping AskPermit,
+        answer: @escaping Answer = { _, _ in },
         logger: Logger
     ) {
         self.grant = grant
@@ -55,6 +68,7 @@ final class ShardSlot {
         self.publisher = publisher
         self.metrics = metrics
         self.askPermit = askPermit
+        self.answer = answer
         var logger = logger
         logger[metadataKey: "shard.slot"] = "\(grant.slot)"
         logger[metadataKey: "shard.epoch"] = "\(grant.epoch)"
@@ -62,26 +76,35 @@ final class ShardSlot {
         self.message = BatchMessage(grant)
         self.random = SplitMix64(seed: .random(in: .min ... .max))
         self.pipeline = EventPipeline(
-            shard: grant.slot.shard, partition: settings.partition, plan: settings.plan, limits: settings.limits)
+            slot: grant.slot, numShards: grant.numShards, partition: settings.partition, plan: settings.plan,
+            limits: settings.limits)
         var resumed: SessionIdentity?
         if let session = grant.session {
             let url = settings.resumeHosts.resumeURL(named: session.resumeURL, gateway: grant.gatewayURL).url
             resumed = SessionIdentity(id: session.sessionID, resumeURL: url)
-            self.pipeline.begin(session: session.sessionID, settled: session.sequence)
+            self.pipeline.begin(session: session.sessionID, resumeURL: url, settled: session.sequence)
+            self.acknowledged.begin(session: session.sessionID, granted: session.sequence)
             self.knowsGuilds = false
         }
         self.session = GatewaySession(
             gatewayURL: grant.gatewayURL, resuming: resumed, policy: settings.policy, seed: .random(in: .min ... .max))
         self.meter = EventMeter(now: .now)
+        self.silence = SilenceWatch(policy: settings.silence)
+        self.commands = SlotCommands(
+            shard: grant.slot.shard, count: grant.numShards, intents: Intents(rawValue: grant.intents),
+            presence: settings.presence, limits: settings.commands, life: .random(in: .min ... .max))
     }
 
     func start() {
         self.publisher.add(self)
+        if self.grant.followsUnknownSession == true { self.followUnknownSession() }
         self.perform(self.session.start(now: .now))
     }
 
     struct HandOver {
         let done: EventLoopPromise<Void>
+        /// Reading has stopped; before, READY is waited for.
+        var isFlushing = false
         /// The connection that is being closed; `nil` while confirms are waited for.
         var generation: UInt64?
         var timer: Scheduled<Void>?
@@ -101,8 +124,9 @@ final class ShardSlot {
                 self.send {
                     try ClientPayload.identify(
                         token: self.token, intents: self.grant.intents, shard: self.grant.slot.shard,
-                        numShards: self.grant.numShards)
+                        numShards: self.grant.numShards, presence: self.commands.presence)
                 }
+                self.commands.identified(now: .now)
             case .sendResume(let sessionID):
                 let watermark = self.pipeline.watermark ?? 0
                 self.metrics.resumes.increment()
@@ -110,18 +134,24 @@ final class ShardSlot {
                 self.send { try ClientPayload.resume(token: self.token, sessionID: sessionID, sequence: watermark) }
             case .sendHeartbeat: self.sendHeartbeat()
             case .close(let code): self.close(code: code)
-            case .sessionLost:
+            case .sessionLost(let loss):
                 self.metrics.sessionsLost.increment()
                 self.logger.warning(
                     "session lost: events after the watermark may be missing",
-                    metadata: ["gateway.sequence": "\(self.pipeline.watermark ?? 0)"])
-                self.pipeline.endSession()
+                    metadata: [
+                        "gateway.sequence": "\(self.pipeline.watermark ?? 0)", "reason": "\(loss.reason)",
+                    ])
+                self.loseSession(loss)
+                self.acknowledged.end()
+                self.cache?.sessionLost()
             case .stopped:
                 self.logger.error("Discord refuses this slot", metadata: ["reason": "\(self.session.reason ?? "")"])
+                self.perform(self.commands.end())
                 self.forgetConnection()
             }
         }
         self.schedule()
+        if self.handOver != nil { self.continueHandOver() }
     }
 
     private func connect(to url: String) {
@@ -158,8 +188,9 @@ final class ShardSlot {
     }
 
     private func requestPermit(_ ticket: Int) {
-        // An IDENTIFY without a broker only fills memory, and burns a session start.
-        guard self.publisher.isOpen else {
+        // An IDENTIFY without a broker only fills memory, and burns a session start. While a gap record is on its way
+        // nobody else would learn of the new session, so nothing may be sent to it yet.
+        guard self.publisher.isOpen, !self.pipeline.hasPendingGap else {
             return self.perform(
                 self.session.permitAnswered(ticket: ticket, validity: nil, retryAfter: .milliseconds(500), now: .now))
         }
@@ -191,9 +222,20 @@ final class ShardSlot {
     private func sendHeartbeat() {
         // A gateway that asks for more beats than it allows gets none.
         guard self.budget.take(.heartbeat, now: .now) == nil else { return }
-        // The watermark and not the last number received: a gateway may trim its replay buffer at it.
-        let watermark = self.pipeline.watermark.flatMap { $0 > 0 ? $0 : nil }
-        self.connection?.send(ClientPayload.heartbeat(watermark: watermark))
+        // Not the last number received, nor the watermark of now: a gateway may trim its replay buffer at it.
+        self.connection?.send(ClientPayload.heartbeat(watermark: self.acknowledged.value))
+        self.watchSilence()
+    }
+
+    /// Looks at what has come since the last heartbeat: often enough, and without a timer of its own.
+    private func watchSilence() {
+        let now = Instant.now
+        guard self.silence.check(total: self.meter.total, now: now) else { return }
+        self.metrics.deafSockets.increment()
+        self.logger.warning(
+            "heartbeats are answered, but nothing comes",
+            metadata: ["gateway.events_per_second": "\(self.silence.rate)"])
+        self.perform(self.session.fellSilent(now: now))
     }
 
     private func close(code: UInt16) {
@@ -202,13 +244,17 @@ final class ShardSlot {
         connection?.close(code: code)
     }
 
-    func forgetConnection() {
+    /// - Parameter code: with which the peer closed it.
+    func forgetConnection(closedWith code: GatewayCloseCode? = nil) {
         self.generation += 1
         self.connection = nil
+        self.silence.stopped()
+        self.perform(self.commands.disconnected(code: code, now: .now))
     }
 
     func schedule() {
-        guard let deadline = self.session.nextDeadline else {
+        let deadlines = [self.session.nextDeadline, self.commands.nextDeadline]
+        guard let deadline = deadlines.compactMap({ $0 }).min() else {
             self.timer?.task.cancel()
             self.timer = nil
             return
@@ -219,6 +265,7 @@ final class ShardSlot {
         let task = self.eventLoop.assumeIsolated().scheduleTask(in: delay) {
             self.timer = nil
             self.perform(self.session.timerFired(now: .now))
+            self.commandTimerFired()
         }
         self.timer = (deadline, task)
     }

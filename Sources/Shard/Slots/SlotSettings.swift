@@ -1,3 +1,4 @@
+import ControlAPI
 import Gateway
 import Runtime
 
@@ -6,6 +7,8 @@ struct SlotSettings: Sendable {
     var policy = SessionPolicy()
     var limits = BatchAssembler.Limits()
     var plan = PublishPlan()
+    /// The plan's first rules: those of `shard.drop-events`.
+    var dropRules: [PublishPlan.Rule] = []
     var partition = LanePartition(count: 32)
     var compression = GatewayCompression.zstdStream
     var gatewayLimits = GatewayLimits.client
@@ -18,6 +21,21 @@ struct SlotSettings: Sendable {
     /// How long a hand-over waits for confirms, and then for the close handshake.
     var flushTimeout: Duration = .seconds(10)
     var closeTimeout: Duration = .seconds(1)
+
+    var silence = SilenceWatch.Policy()
+    var commands = SlotCommands.Limits()
+    /// What a bot shows until a command says otherwise; nil: Discord's default, online.
+    var presence: PresenceUpdate?
+
+    /// How long a confirm may take while the broker takes publishes.
+    var confirmTimeout: Duration = .seconds(30)
+    /// Counts everything as confirmed and sends nothing: for measuring what comes before.
+    var discardsEvents = false
+
+    /// How long the cache's own request for a guild's members may take.
+    var cacheMembersTimeout: Duration = .seconds(600)
+    /// `nil`: guilds are not cached.
+    var cache: CacheSettings?
 
     init() {}
 }

@@ -6,7 +6,7 @@ struct Command: Sendable {
     let name: String
     /// 1 to 100 characters.
     let description: String
-    let run: @Sendable (CommandInvocation) -> CommandReply
+    let run: @Sendable (CommandInvocation) async -> CommandReply
 }
 
 struct CommandInvocation: Sendable {
@@ -21,6 +21,10 @@ struct CommandInvocation: Sendable {
     let now: Int64
     /// Every command there is, for `help`.
     let commands: [Command]
+    /// Where it was given; nil in a direct message.
+    var guild: Snowflake?
+    /// Whose command it is.
+    var application: Snowflake?
 }
 
 struct CommandReply: Sendable, Equatable {

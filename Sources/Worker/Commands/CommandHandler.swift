@@ -8,32 +8,39 @@ struct CommandHandler: Sendable {
     let now: @Sendable () -> Int64
 
     /// - Throws: a decoding error when the payload is not what Discord documents.
-    func effects(of event: WorkerEvent) throws -> [Effect] {
+    func effects(of event: WorkerEvent) async throws -> [Effect] {
         switch event.name {
-        case .messageCreate: try self.effects(of: event.decode(MessageCreate.self))
-        case .interactionCreate: try self.effects(of: event.decode(InteractionCreate.self))
+        case .messageCreate:
+            await self.effects(of: try event.decode(MessageCreate.self), application: event.application)
+        case .interactionCreate: await self.effects(of: try event.decode(InteractionCreate.self))
         default: []
         }
     }
 
-    private func effects(of message: MessageCreate) -> [Effect] {
+    private func effects(of message: MessageCreate, application: Snowflake?) async -> [Effect] {
         guard message.isFromPerson, let command = self.registry.command(in: message.content) else { return [] }
-        let reply = command.run(self.invocation(.prefix, id: message.id))
+        let reply = await command.run(
+            self.invocation(.prefix, id: message.id, guild: message.guildId, application: application))
         return [.sendMessage(channel: message.channelId, replyTo: message.id, content: reply.content)]
     }
 
-    private func effects(of interaction: InteractionCreate) -> [Effect] {
+    private func effects(of interaction: InteractionCreate) async -> [Effect] {
         guard interaction.type == InteractionCreate.applicationCommand, let name = interaction.data?.name else {
             return []
         }
         let reply =
-            self.registry.command(named: name)?.run(self.invocation(.slash, id: interaction.id))
+            await self.registry.command(named: name)?.run(
+                self.invocation(
+                    .slash, id: interaction.id, guild: interaction.guildId, application: interaction.applicationId))
             ?? CommandReply(content: "`/\(name)` is not a command of mine any more.")
         return [.respond(interaction: interaction.id, token: interaction.token, content: reply.content)]
     }
 
-    private func invocation(_ form: CommandInvocation.Form, id: Snowflake) -> CommandInvocation {
+    private func invocation(
+        _ form: CommandInvocation.Form, id: Snowflake, guild: Snowflake?, application: Snowflake?
+    ) -> CommandInvocation {
         CommandInvocation(
-            form: form, askedAt: Int64(id.milliseconds), now: self.now(), commands: self.registry.commands)
+            form: form, askedAt: Int64(id.milliseconds), now: self.now(), commands: self.registry.commands,
+            guild: guild, application: application)
     }
 }

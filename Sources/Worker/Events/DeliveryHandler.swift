@@ -1,6 +1,8 @@
 import AMQP
+import ClusterAPI
 import Discord
 import Foundation
+import GuildCache
 import Logging
 import Runtime
 
@@ -15,6 +17,8 @@ struct DeliveryHandler: Sendable {
 
     let commands: CommandHandler
     let sender: EffectSender
+    let gaps: GapHandler
+    var cache: GuildCache?
     let metrics: WorkerMetrics
     let logger: Logger
 
@@ -32,9 +36,12 @@ struct DeliveryHandler: Sendable {
             channel.reject(delivery.deliveryTag, requeue: false)
             return true
         }
-        for event in events {
+        let application = delivery.properties.headers["application"]?.snowflake
+        for var event in events {
+            event.application = application
+            self.noteChange(event)
             do {
-                try await self.handle(event)
+                try await self.handle(event, of: delivery)
                 self.metrics.events.increment()
                 self.metrics.delay.record(
                     .milliseconds(max(0, Int64(Date().timeIntervalSince1970 * 1000) - event.receivedAt)))
@@ -48,8 +55,9 @@ struct DeliveryHandler: Sendable {
         return true
     }
 
-    private func handle(_ event: WorkerEvent) async throws {
-        for effect in try self.commands.effects(of: event) {
+    private func handle(_ event: WorkerEvent, of delivery: AMQPDelivery) async throws {
+        if event.name == GapRecord.eventName { return try self.gaps.handle(event, lane: delivery.routingKey) }
+        for effect in try await self.commands.effects(of: event) {
             for attempt in 1... {
                 do {
                     try await self.sender.send(effect)
@@ -63,6 +71,14 @@ struct DeliveryHandler: Sendable {
                 }
             }
         }
+    }
+
+    /// What was read of the guild before may be out of date.
+    private func noteChange(_ event: WorkerEvent) {
+        guard let cache, let guild = event.guildID, let application = event.application,
+            let change = CacheEvent(rawValue: event.name.rawValue)
+        else { return }
+        cache.saw(change, of: .init(guild, of: application))
     }
 
     /// - Returns: false when the broker did not take it: then the whole delivery has to come again.
@@ -91,5 +107,11 @@ struct DeliveryHandler: Sendable {
                 "an event can't be parked", metadata: ["event.name": "\(event.name.rawValue)", "error": "\(error)"])
             return false
         }
+    }
+}
+
+extension AMQPValue {
+    fileprivate var snowflake: Snowflake? {
+        if case .string(let text) = self { Snowflake(text) } else { nil }
     }
 }

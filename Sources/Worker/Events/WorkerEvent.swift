@@ -16,6 +16,10 @@ struct WorkerEvent: Sendable, Equatable {
     let receivedAt: Int64
     /// `d`, as Discord sent it.
     let payload: ByteBuffer
+    /// What the guild cache had before the event, where the publish plan asks for it.
+    var old: ByteBuffer?
+    /// Whose event it is.
+    var application: Snowflake?
 
     private struct Head: Decodable {
         let s: Int64
@@ -38,19 +42,52 @@ struct WorkerEvent: Sendable, Equatable {
         guard line.last == UInt8(ascii: "}"), let mark = line.firstRange(of: Self.mark) else {
             throw Malformed(description: "an event's line does not end with its d")
         }
-        var head = ByteBuffer(line[..<mark.lowerBound])
+        if let old = line[..<mark.lowerBound].firstRange(of: Self.oldMark) {
+            return try self.event(in: line, withOld: old)
+        }
+        return try self.event(
+            head: line[..<mark.lowerBound], payload: line[mark.upperBound..<line.index(before: line.endIndex)])
+    }
+
+    /// The old state may hold anything: its end is found by walking over it.
+    private static func event(
+        in line: ByteBufferView, withOld mark: Range<ByteBufferView.Index>
+    ) throws(Malformed) -> WorkerEvent {
+        let ranges: (old: Range<Int>?, data: Range<Int>?)
+        do {
+            ranges = try line.withUnsafeBytes { bytes in
+                let object = try JSONSlice(bytes)
+                return (try object.member("old")?.range, try object.member("d")?.range)
+            }
+        } catch {
+            throw Malformed(description: "an event's line is no JSON: \(error)")
+        }
+        guard let old = ranges.old, let data = ranges.data else {
+            throw Malformed(description: "an event's line has no d")
+        }
+        func view(_ range: Range<Int>) -> ByteBufferView {
+            line[(line.startIndex + range.lowerBound)..<(line.startIndex + range.upperBound)]
+        }
+        var event = try self.event(head: line[..<mark.lowerBound], payload: view(data))
+        event.old = ByteBuffer(view(old))
+        return event
+    }
+
+    private static func event(head: ByteBufferView, payload: ByteBufferView) throws(Malformed) -> WorkerEvent {
+        var head = ByteBuffer(head)
         head.writeInteger(UInt8(ascii: "}"))
         do {
             let decoded = try JSONDecoder().decode(Head.self, from: head)
             return WorkerEvent(
                 sequence: decoded.s, name: EventName(rawValue: decoded.t), guildID: decoded.g, receivedAt: decoded.at,
-                payload: ByteBuffer(line[mark.upperBound..<line.index(before: line.endIndex)]))
+                payload: ByteBuffer(payload))
         } catch {
             throw Malformed(description: "an event's head can't be read: \(error)")
         }
     }
 
     private static let mark = Array(",\"d\":".utf8)
+    private static let oldMark = Array(",\"old\":".utf8)
 
     func decode<Payload: Decodable>(_ type: Payload.Type) throws -> Payload {
         let decoder = JSONDecoder()

@@ -1,5 +1,6 @@
 import AMQP
 import ClusterAPI
+import ClusterClient
 import Logging
 import Runtime
 import ServiceLifecycle

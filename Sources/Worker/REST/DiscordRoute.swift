@@ -23,6 +23,20 @@ struct DiscordRoute: Sendable, Hashable {
             template: "POST /interactions/{}/{}/callback", majorParameter: "\(interaction)", countsGlobally: false)
     }
 
+    /// With the numbers of members and presences.
+    static func guild(_ guild: Snowflake) -> DiscordRoute {
+        DiscordRoute(
+            method: "GET", path: "/guilds/\(guild)?with_counts=true", template: "GET /guilds/{}",
+            majorParameter: "\(guild)", countsGlobally: true)
+    }
+
+    /// A list of a guild's, such as `channels` or `threads/active`.
+    static func guild(_ guild: Snowflake, list: String) -> DiscordRoute {
+        DiscordRoute(
+            method: "GET", path: "/guilds/\(guild)/\(list)", template: "GET /guilds/{}/\(list)",
+            majorParameter: "\(guild)", countsGlobally: true)
+    }
+
     static let ownApplication = DiscordRoute(
         method: "GET", path: "/applications/@me", template: "GET /applications/@me", majorParameter: "",
         countsGlobally: true)

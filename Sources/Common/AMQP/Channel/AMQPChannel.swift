@@ -24,12 +24,17 @@ package final class AMQPChannel: Sendable {
     /// False while the bytes waiting for the socket are at their bound, and on a closed channel. Any thread.
     package var isWritable: Bool { self.isOpen && self.status.isWritable }
 
-    /// Says goodbye and waits for the broker's answer.
-    package func close() async {
-        let promise = self.eventLoop.makePromise(of: Void.self)
+    /// Says goodbye and waits for the broker's answer, at most for the operation timeout.
+    ///
+    /// - Returns: false when none came: nobody knows what the broker still has of this channel.
+    @discardableResult
+    package func close() async -> Bool {
+        let promise = self.eventLoop.makePromise(of: Bool.self)
         self.eventLoop.execute { self.core.value.close(promise: promise) }
-        // It never fails; its end is what counts.
-        _ = await promise.futureResult.outcome()
+        switch await promise.futureResult.outcome() {
+        case .success(let isAnswered): return isAnswered
+        case .failure: return false
+        }
     }
 
     func request(

@@ -29,7 +29,8 @@ final class AMQPChannelCore {
     /// Held, with its delegate, until the channel is gone.
     private var facade: AMQPChannel?
     private var delegate: (any AMQPChannelDelegate)?
-    private var closing: [EventLoopPromise<Void>] = []
+    private var closing: [EventLoopPromise<Bool>] = []
+    private var isCloseAnswered = true
     private var closeError: AMQPError?
 
     init(id: UInt16, connection: AMQPConnectionHandler, delegate: (any AMQPChannelDelegate)?) {
@@ -238,16 +239,20 @@ final class AMQPChannelCore {
 
     // MARK: The end
 
-    func close(promise: EventLoopPromise<Void>?) {
+    func close(promise: EventLoopPromise<Bool>?) {
         guard !self.state.isClosed else {
-            promise?.succeed()
+            promise?.succeed(self.isCloseAnswered)
             return
         }
         if let promise { self.closing.append(promise) }
         guard self.state.startClosing() else { return }
         self.write(.channelClose(replyCode: 200, replyText: "goodbye"))
         // The number stays taken until the broker answers: it may still send frames on it.
-        _ = self.eventLoop.assumeIsolated().scheduleTask(in: self.operationTimeout) { self.finish(nil) }
+        _ = self.eventLoop.assumeIsolated().scheduleTask(in: self.operationTimeout) {
+            guard self.closeError == nil else { return }
+            self.isCloseAnswered = false
+            self.finish(nil)
+        }
     }
 
     /// nil: we closed the connection.
@@ -276,6 +281,6 @@ final class AMQPChannelCore {
         self.delegate = nil
         let closing = self.closing
         self.closing = []
-        for promise in closing { promise.succeed() }
+        for promise in closing { promise.succeed(self.isCloseAnswered) }
     }
 }

@@ -64,6 +64,10 @@ struct AMQPFrameEncoder {
         channel: UInt16,
         into bytes: inout AMQPOutgoingBytes
     ) throws(AMQPError) {
+        if let headers = properties.encodedHeaders {
+            try self.writeHeader(headers, properties, publishTag, body: body, channel: channel, into: &bytes.current)
+            return self.writeBody(body, channel: channel, into: &bytes)
+        }
         self.pool.recycle()
         var fields = try self.basicProperties(properties, publishTag: publishTag)
         let pool = self.pool
@@ -74,6 +78,40 @@ struct AMQPFrameEncoder {
             }
         }
         self.writeBody(body, channel: channel, into: &bytes)
+    }
+
+    /// A content header whose table is encoded already (AMQP 0-9-1, section 4.2.6.1): librabbitmq takes only tables.
+    private func writeHeader(
+        _ headers: AMQPEncodedHeaders,
+        _ properties: AMQPProperties,
+        _ publishTag: UInt64?,
+        body: ByteBuffer,
+        channel: UInt16,
+        into buffer: inout ByteBuffer
+    ) throws(AMQPError) {
+        let contentType = properties.contentType ?? ""
+        guard properties.isPlain, contentType.utf8.count <= 255 else {
+            throw AMQPError(
+                .invalidArgument, "only a content type of 255 bytes and a delivery mode go with encoded headers")
+        }
+        let flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG
+        try Self.writeFrame(.header, channel: channel, maximum: self.maximumFrameSize, into: &buffer) { target in
+            target.writeMultipleIntegers(
+                UInt16(AMQP_BASIC_CLASS), UInt16(0), UInt64(body.readableBytes), UInt16(flags),
+                UInt8(contentType.utf8.count))
+            target.writeString(contentType)
+            let tag = AMQPMessage.publishTagHeader
+            let tagBytes = publishTag == nil ? 0 : tag.utf8.count + 10
+            target.writeInteger(UInt32(headers.entries.readableBytes + tagBytes))
+            target.writeImmutableBuffer(headers.entries)
+            if let publishTag {
+                target.writeInteger(UInt8(tag.utf8.count))
+                target.writeString(tag)
+                target.writeMultipleIntegers(UInt8(ascii: "l"), Int64(clamping: publishTag))
+            }
+            target.writeInteger((properties.deliveryMode ?? .transient).rawValue)
+            return 0
+        }
     }
 
     private func writeBody(_ body: ByteBuffer, channel: UInt16, into bytes: inout AMQPOutgoingBytes) {

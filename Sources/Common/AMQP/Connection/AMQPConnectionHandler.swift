@@ -13,7 +13,8 @@ final class AMQPConnectionHandler: ChannelInboundHandler {
     let status: AMQPConnectionStatus
     private let logger: Logger
     private let handshakeDeadline: NIODeadline
-    private let opened: EventLoopPromise<AMQPConnection>
+    /// Until it is kept: its value holds this handler.
+    private var opened: EventLoopPromise<AMQPConnection>?
     private let closed: EventLoopPromise<AMQPError?>
     /// Held, with its delegate, until the connection is gone.
     private var facade: AMQPConnection?
@@ -87,7 +88,9 @@ final class AMQPConnectionHandler: ChannelInboundHandler {
         guard !self.isStarted else { return }
         self.isStarted = true
         guard let context = self.context, !self.isFinished else {
-            return self.opened.fail(self.endError ?? AMQPError(.connectFailed, "\(self.address) hung up at once"))
+            self.opened?.fail(self.endError ?? AMQPError(.connectFailed, "\(self.address) hung up at once"))
+            self.opened = nil
+            return
         }
         self.deadlineTimer = self.eventLoop.assumeIsolated().scheduleTask(deadline: self.handshakeDeadline) {
             self.finish(AMQPError(.timedOut, "the AMQP handshake with \(self.address) did not finish in time"))
@@ -168,7 +171,8 @@ final class AMQPConnectionHandler: ChannelInboundHandler {
             self.status.isOpen = true
             self.wasOpen = true
             guard let facade = self.facade else { return }
-            self.opened.succeed(facade)
+            self.opened?.succeed(facade)
+            self.opened = nil
         case .blocked(let reason):
             self.status.isBlocked = true
             self.logger.warning("The broker takes no publishes", metadata: ["amqp.reason": "\(reason)"])
@@ -357,7 +361,8 @@ final class AMQPConnectionHandler: ChannelInboundHandler {
         self.status.isWritable = false
         self.endError = error
         if self.isStarted {
-            self.opened.fail(error ?? AMQPError(.connectionClosed, "closed before the handshake was done"))
+            self.opened?.fail(error ?? AMQPError(.connectionClosed, "closed before the handshake was done"))
+            self.opened = nil
         }
         let channels = self.channels.sorted { $0.key < $1.key }
         self.channels = [:]

@@ -1,7 +1,7 @@
 import Foundation
 
 /// `500ms`, `30s`, `5m`, `1h`, or a bare number of seconds; nil for anything else.
-func parseDuration(_ text: String) -> Duration? {
+package func parseDuration(_ text: String) -> Duration? {
     let units: [(suffix: String, milliseconds: Double)] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)]
     let unit = units.first { text.hasSuffix($0.suffix) } ?? ("", 1000)
     guard let number = Double(text.dropLast(unit.suffix.count)), number.isFinite, number >= 0, number < 1e12 else {

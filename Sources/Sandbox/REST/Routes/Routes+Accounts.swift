@@ -31,10 +31,9 @@ extension Routes {
             return .json(try await newToken(of: account.userID, service))
         },
         Route("POST", "/auth/logout") { request, service in
-            let person = try request.requirePerson()
-            let token = request.authorization ?? ""
-            try await service.hub.change { world in world.removeCredential(token: token) }
-            service.hub.endSessions(of: person.id, code: .authenticationFailed)
+            _ = try request.requirePerson()
+            service.hub.logOut(token: request.authorization ?? "")
+            try await service.hub.commit()
             return .noContent
         },
     ]

@@ -8,7 +8,7 @@ extension Routes {
             return .json(
                 try await service.hub.change { world in
                     let guild = world.createGuild(name: name, owner: person.id, channels: ["general"])
-                    return .object(world.guildObject(guild))
+                    return world.guildObject(guild)
                 }, status: 201)
         },
         Route("GET", "/guilds/{guild}") { request, service in
@@ -18,12 +18,7 @@ extension Routes {
             return .json(
                 try service.hub.read { world throws(APIError) in
                     let guild = try world.guild(id, seenBy: caller.id)
-                    var object = world.guildObject(guild)
-                    if withCounts {
-                        object["approximate_member_count"] = .integer(guild.members.count)
-                        object["approximate_presence_count"] = .integer(guild.members.count)
-                    }
-                    return .object(object)
+                    return world.guildObject(guild, withCounts: withCounts)
                 })
         },
         Route("GET", "/guilds/{guild}/channels") { request, service in

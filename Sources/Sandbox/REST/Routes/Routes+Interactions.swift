@@ -21,23 +21,30 @@ extension Routes {
             let uploads = try await uploads(request, service, channel: "interaction")
             let withResponse = request.queryFlag("with_response")
             let json = try await service.hub.change { world throws(APIError) in
-                callbackJSON(try world.answer(id, token: token, body, uploads: uploads), world)
+                let result = try world.answer(id, token: token, body, uploads: uploads.map(\.json))
+                service.attachments.keep(uploads)
+                return callbackJSON(result, world)
             }
             return withResponse ? .json(json) : .noContent
         },
         Route("POST", "/webhooks/{webhook}/{token}", .webhook, authorization: .none) { request, service in
             let place = try Place(request)
-            let draft = try MessageDraft(
-                request.form.json, uploads: try await uploads(request, service, channel: "webhook"))
+            let uploads = try await uploads(request, service, channel: "webhook")
+            let draft = try MessageDraft(request.form.json, uploads: uploads.map(\.json))
             var body = request.form.json.object ?? [:]
             body["thread_id"] = request.queryValue("thread_id").map { .string($0) }
             let form = JSONValue.object(body)
             let (json, always) = try await service.hub.change { world throws(APIError) -> (JSONValue, Bool) in
-                if let interaction = place.interaction(world) {
-                    return (.object(world.messageObject(try world.followUp(interaction, draft))), true)
+                let message: Message
+                let interaction = place.interaction(world)
+                if let interaction {
+                    message = try world.followUp(interaction, draft)
+                } else {
+                    let webhook = try world.webhook(place.id, token: place.token)
+                    message = try world.execute(webhook, draft, body: form)
                 }
-                let webhook = try world.webhook(place.id, token: place.token)
-                return (.object(world.messageObject(try world.execute(webhook, draft, body: form))), false)
+                service.attachments.keep(uploads)
+                return (.object(world.messageObject(message)), interaction != nil)
             }
             return always || request.queryFlag("wait") ? .json(json) : .noContent
         },
@@ -56,17 +63,20 @@ extension Routes {
         },
         Route("PATCH", messagePath, messageLimit, authorization: .none) { request, service in
             let place = try Place(request)
-            let draft = try MessageDraft(
-                request.form.json, uploads: try await uploads(request, service, channel: "webhook"))
+            let uploads = try await uploads(request, service, channel: "webhook")
+            let draft = try MessageDraft(request.form.json, uploads: uploads.map(\.json))
             return .json(
                 try await service.hub.change { world throws(APIError) in
+                    let message: Message
                     if let interaction = place.interaction(world) {
                         let id = try world.replyID(place.message, of: interaction)
-                        return .object(world.messageObject(try world.editReply(id, of: interaction, draft)))
+                        message = try world.editReply(id, of: interaction, draft)
+                    } else {
+                        let webhook = try world.webhook(place.id, token: place.token)
+                        message = try world.editMessage(try place.requireMessage(), of: webhook, draft)
                     }
-                    let webhook = try world.webhook(place.id, token: place.token)
-                    return .object(
-                        world.messageObject(try world.editMessage(try place.requireMessage(), of: webhook, draft)))
+                    service.attachments.keep(uploads)
+                    return .object(world.messageObject(message))
                 })
         },
         Route("DELETE", messagePath, messageLimit, authorization: .none) { request, service in

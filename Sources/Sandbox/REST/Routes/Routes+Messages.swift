@@ -26,11 +26,12 @@ extension Routes {
             request, service in
             let caller = try request.requireCaller()
             let channel = try request.id("channel")
-            let draft = try MessageDraft(
-                request.form.json, uploads: try await uploads(request, service, channel: "channel"))
+            let uploads = try await uploads(request, service, channel: "channel")
+            let draft = try MessageDraft(request.form.json, uploads: uploads.map(\.json))
             return .json(
                 try await service.hub.change { world throws(APIError) in
                     let message = try world.createMessage(draft, in: channel, by: caller.id)
+                    service.attachments.keep(uploads)
                     return world.messageJSON(message, for: caller.id)
                 })
         },
@@ -61,11 +62,13 @@ extension Routes {
             request, service in
             let caller = try request.requireCaller()
             let (channel, id) = (try request.id("channel"), try request.id("message"))
-            let draft = try MessageDraft(
-                request.form.json, uploads: try await uploads(request, service, channel: "channel"))
+            let uploads = try await uploads(request, service, channel: "channel")
+            let draft = try MessageDraft(request.form.json, uploads: uploads.map(\.json))
             return .json(
                 try await service.hub.change { world throws(APIError) in
-                    world.messageJSON(try world.editMessage(draft, id, in: channel, by: caller.id), for: caller.id)
+                    let message = try world.editMessage(draft, id, in: channel, by: caller.id)
+                    service.attachments.keep(uploads)
+                    return world.messageJSON(message, for: caller.id)
                 })
         },
         Route("DELETE", "/channels/{channel}/messages/{message}", .limit(.init(requests: 5, window: .seconds(1)))) {

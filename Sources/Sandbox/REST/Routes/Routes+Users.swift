@@ -9,7 +9,7 @@ extension Routes {
             let bot = try request.requireBot()
             let limit = service.hub.startLimit(of: bot.id)
             let settings = service.hub.settings
-            let guilds = service.hub.read { $0.guilds(of: bot.id).count }
+            let guilds = service.hub.read { $0.guilds.ids(of: bot.id).count }
             let needed = (guilds + settings.maxGuildsPerSession - 1) / max(settings.maxGuildsPerSession, 1)
             return .json([
                 "url": .string(service.hub.gatewayURL(isSecure: request.isSecure)),
@@ -51,11 +51,11 @@ extension Routes {
             let withCounts = request.queryFlag("with_counts")
             return .json(
                 service.hub.read { world in
-                    var guilds = world.guilds(of: caller.id)
-                    if let after { guilds = guilds.filter { $0.id > after } }
-                    if let before { guilds = Array(guilds.filter { $0.id < before }.suffix(limit)) }
+                    var ids = world.guilds.ids(of: caller.id)
+                    if let after { ids = ids.filter { $0 > after } }
+                    if let before { ids = Array(ids.filter { $0 < before }.suffix(limit)) }
                     return .array(
-                        guilds.prefix(limit).map { guild in
+                        ids.prefix(limit).compactMap { world.guilds[$0] }.map { guild in
                             var object: JSONObject = [
                                 "id": .id(guild.id), "name": .string(guild.name), "icon": .optional(guild.icon),
                                 "banner": .null, "owner": .bool(guild.ownerID == caller.id),
@@ -95,7 +95,7 @@ extension Routes {
                 try service.hub.read { world throws(APIError) in
                     guard let application = world.applications[bot.id] else { throw .unknownApplication }
                     return application.json(
-                        bot: bot, owner: world.users[application.ownerID], guilds: world.guilds(of: bot.id).count)
+                        bot: bot, owner: world.users[application.ownerID], guilds: world.guilds.ids(of: bot.id).count)
                 })
         }
     }

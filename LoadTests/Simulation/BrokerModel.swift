@@ -1,0 +1,74 @@
+import ClusterAPI
+import CoordinatorCore
+
+/// RabbitMQ: exchanges of members' lives, and all queues as one.
+struct BrokerModel {
+    var isUp = true
+    /// Counts restarts: each ends every connection.
+    var incarnation = 0
+    /// True: what is published to it enters queues. False, with a planted bug: it was unbound.
+    var exchanges: [ClusterState.Owner: Bool] = [:]
+    /// Every life that ever had an exchange.
+    var admitted: Set<ClusterState.Owner> = []
+}
+
+extension Simulation {
+    func answer(_ question: BrokerQuestion) throws(Violation) {
+        guard self.broker.isUp, question.incarnation == self.broker.incarnation else { return }
+        switch question.body {
+        case .admit(let owner):
+            guard self.broker.admitted.insert(owner).inserted else {
+                throw self.violation("I1", "\(owner.member).\(owner.incarnation) was another life's name")
+            }
+            self.broker.exchanges[owner] = true
+        case .fence(let owner):
+            guard self.database.isOver(owner) else {
+                throw self.violation(
+                    "I9", "\(owner.member).\(owner.incarnation) is cut off, and nothing written down says it is over")
+            }
+            self.broker.exchanges[owner] = self.bug == .fenceByUnbinding ? false : nil
+        }
+        self.send(
+            Item(node: question.node, life: question.life, event: .answered(question: question.question, .done)),
+            from: self.brokerNode, to: question.node, delay: self.requestDelay())
+    }
+
+    /// A message of a member enters the queues, or cuts the member's channel off.
+    func publish(_ message: Message) throws(Violation) {
+        guard self.broker.isUp else { return }
+        let member = self.members[message.node - 2]
+        let isCurrent = member.isUp && member.life == message.life && member.connection == message.connection
+        guard let isBound = self.broker.exchanges[message.owner] else {
+            guard isCurrent else { return }
+            return self.stream(
+                Item(node: message.node, life: message.life, event: .cutOff(connection: message.connection)),
+                from: self.brokerNode, to: message.node, last: &member.lastFromBroker, delay: self.brokerDelay())
+        }
+        if isBound { try self.enqueue(message) }
+        guard isCurrent else { return }
+        self.stream(
+            Item(
+                node: message.node, life: message.life,
+                event: .confirmed(connection: message.connection, message.run, count: message.items.count)),
+            from: self.brokerNode, to: message.node, last: &member.lastFromBroker, delay: self.brokerDelay())
+    }
+
+    private func enqueue(_ message: Message) throws(Violation) {
+        try self.checkEnqueued(message)
+        for item in message.items {
+            switch item {
+            case .event(let session, let sequence, let content):
+                if sequence > 0 { session.settle(sequence) }
+                if self.checks.contents[content].isQueued {
+                    self.result.counts.repeats += 1
+                } else {
+                    self.checks.contents[content].isQueued = true
+                }
+            case .muted: break
+            case .gap:
+                self.result.counts.gaps += 1
+                self.checks.gaps[message.run.grant.slot, default: []].append(self.now)
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+/// A mistake that the simulation can make on purpose, to show that it would be seen. None of them is in the code that
+/// production runs: they are made where the simulation stands in for a shell, a server or a member, or in the policy.
+package enum PlantedBug: String, CaseIterable, Sendable {
+    // The coordinator's shell and stores.
+    /// PostgreSQL takes a write without looking who leads.
+    case saveWithoutEpoch
+    /// The core is told that a write is done before it is.
+    case visibleBeforeSaved
+    /// A write that failed counts as done.
+    case failedSaveCountsAsDone
+    /// A write that was refused for the epoch counts as done.
+    case refusedSaveCountsAsDone
+    /// An older write that arrives late undoes a newer one.
+    case lateSaveUndoesNewer
+    /// A new leader reads the state before it leads.
+    case loadBeforeLeading
+    /// A new leader forgets whose end was written down, and takes their slots for free.
+    case loadForgetsFences
+    /// A new leader starts to count incarnations anew.
+    case loadForgetsIncarnations
+    /// A new leader forgets sessions.
+    case loadForgetsSessions
+    /// A watermark is written beside the session before.
+    case watermarkOfAnotherSession
+    /// When a bucket was used is kept in the coordinator's memory.
+    case permitsInMemory
+    /// Whether a bucket is free is read, and written down a moment later.
+    case permitsReadThenWritten
+    // The broker.
+    /// The broker is not asked to cut anybody off.
+    case noFence
+    /// The broker's silence counts as its yes.
+    case failedFenceCountsAsDone
+    /// Cut off by unbinding: what is published still is confirmed, and gone.
+    case fenceByUnbinding
+    // The policy.
+    /// Permits are 5 s apart, however late they are used.
+    case spacingWithoutValidity
+    /// The whole session start limit is used.
+    case noReserve
+    /// Discord's count is taken as it is, without what was permitted meanwhile.
+    case budgetForgetsPermits
+    /// A lane is switched without an overlap.
+    case reshardWithoutOverlap
+    /// A reshard goes on though not everybody has applied the last step.
+    case reshardWithoutWaiting
+    // Members.
+    /// A permit's time counts from its answer.
+    case permitCountsFromAnswer
+    /// The watermark is the highest confirm.
+    case watermarkIsHighestConfirm
+    /// The watermark is the last event received.
+    case watermarkIsLastReceived
+    /// RESUME with the last event received, after the connection to the broker was lost with events on their way.
+    case dropsUnconfirmed
+    /// A slot counts as let go as soon as that is asked for.
+    case releasedWhileRunning
+    /// A lost session leaves no gap record.
+    case noGapRecord
+    /// The next session is told before the gap record of the last is confirmed.
+    case gapToldTooEarly
+    /// A session that nobody told of before its owner died is passed over.
+    case forgetsUnknownSessions
+    /// Grants of an answer that came late are applied.
+    case appliesOldAnswers
+}

@@ -1,0 +1,19 @@
+package import Discord
+
+/// What one generation of an application publishes while the shard count is changed. Events of other lanes are
+/// received, counted as settled, and not published (docs/protocol.md, "Resharding").
+package struct GenerationPublishing: Sendable, Codable, Hashable {
+    package let application: Snowflake
+    package let generation: Int
+    /// The lanes it publishes. Empty: it is muted.
+    package let lanes: [Int]
+    /// Whether it publishes what has no lane: interactions.
+    package let commands: Bool
+
+    package init(application: Snowflake, generation: Int, lanes: [Int], commands: Bool) {
+        self.application = application
+        self.generation = generation
+        self.lanes = lanes
+        self.commands = commands
+    }
+}

@@ -1,0 +1,286 @@
+import ClusterAPI
+
+/// Members and what they hold while a plan is made.
+struct SlotBoard {
+    typealias Slot = SlotPlan.Slot
+    typealias Move = SlotPlan.Move
+    typealias SlotsOf = (ClusterState.Owner) -> [Slot]
+
+    private struct Row {
+        let member: SlotPlan.Member
+        let isOpen: Bool
+        var count: Int
+        var load: Double
+        /// What it has, once somebody has asked; without what it gives away.
+        var slots: [Slot]?
+        /// How many of each bucket it has, once somebody has asked.
+        var buckets: [Int: Int]?
+
+        var hasRoom: Bool { self.count < self.member.capacity }
+        /// How full it is, and would be with one more.
+        var fill: Double { Double(self.count) / Double(self.member.capacity) }
+        var nextFill: Double { Double(self.count + 1) / Double(self.member.capacity) }
+        var relativeLoad: Double { self.load / Double(self.member.capacity) }
+    }
+
+    /// A row as it was when it was put into a heap.
+    private struct Entry {
+        let key: Double
+        let load: Double
+        let row: Int
+        let count: Int
+
+        static func isBefore(_ first: Entry, _ second: Entry) -> Bool {
+            (first.key, first.load, first.row) < (second.key, second.load, second.row)
+        }
+    }
+
+    /// So many of the equally full members are looked at for the best.
+    private static let candidates = 4
+
+    private var rows: [Row]
+    private let rowOfMember: [String: Int]
+
+    init(_ members: [SlotPlan.Member]) {
+        // Members take turns by zone: those that are equally full are filled zone by zone.
+        var seen: [String: Int] = [:]
+        let ordered = members.sorted { $0.owner < $1.owner }
+            .map { member in
+                seen[member.zone, default: 0] += 1
+                return (turn: seen[member.zone, default: 0], member: member)
+            }
+            .sorted { ($0.turn, $0.member.zone, $0.member.owner) < ($1.turn, $1.member.zone, $1.member.owner) }
+        self.rows = ordered.map { _, member in
+            Row(
+                member: member, isOpen: !member.isDraining && !member.isClosed && member.capacity > 0,
+                count: member.count, load: member.load)
+        }
+        self.rowOfMember = Dictionary(
+            self.rows.indices.map { (ordered[$0].member.owner.member, $0) }, uniquingKeysWith: { $1 })
+    }
+
+    // MARK: Free slots
+
+    /// Gives free slots to members with room.
+    mutating func place(_ free: [Slot], _ slotsOf: SlotsOf) -> [Move] {
+        guard !free.isEmpty else { return [] }
+        var heap = BinaryHeap(isBefore: Entry.isBefore)
+        for row in self.rows.indices where self.rows[row].isOpen && self.rows[row].hasRoom {
+            heap.push(self.target(row))
+        }
+        var moves: [Move] = []
+        // Slots of one bucket one after the other, so that they go to different members.
+        let ordered = free.sorted {
+            let firstIsFree = $0.pin == nil && $0.destination == nil
+            let secondIsFree = $1.pin == nil && $1.destination == nil
+            if firstIsFree != secondIsFree { return !firstIsFree }
+            return ($0.slot.application, $0.bucket, $0.slot) < ($1.slot.application, $1.bucket, $1.slot)
+        }
+        for slot in ordered {
+            guard let row = self.wished(for: slot) ?? self.best(for: slot, &heap, slotsOf) else { break }
+            self.put(slot, row, slotsOf)
+            if self.rows[row].hasRoom { heap.push(self.target(row)) }
+            moves.append(.grant(slot.slot, to: self.rows[row].member.owner))
+        }
+        return moves
+    }
+
+    /// The member that the slot is pinned to, or was taken from its last owner for.
+    private func wished(for slot: Slot) -> Int? {
+        for wished in [slot.pin, slot.destination] {
+            guard let wished, let row = self.rowOfMember[wished], self.rows[row].isOpen, self.rows[row].hasRoom else {
+                continue
+            }
+            return row
+        }
+        return nil
+    }
+
+    private func target(_ row: Int) -> Entry {
+        Entry(key: self.rows[row].nextFill, load: self.rows[row].relativeLoad, row: row, count: self.rows[row].count)
+    }
+
+    private func source(_ row: Int) -> Entry {
+        Entry(key: -self.rows[row].fill, load: -self.rows[row].relativeLoad, row: row, count: self.rows[row].count)
+    }
+
+    /// Takes the members that are the least full out of the heap, and puts all but the chosen one back.
+    private mutating func best(for slot: Slot, _ heap: inout BinaryHeap<Entry>, _ slotsOf: SlotsOf) -> Int? {
+        var found: [Entry] = []
+        while let entry = heap.first, found.count < Self.candidates, entry.key == found.first?.key ?? entry.key {
+            _ = heap.pop()
+            if self.rows[entry.row].count == entry.count { found.append(entry) }
+        }
+        guard found.count > 1 else { return found.first?.row }
+        var best = 0
+        var least = Int.max
+        for (index, entry) in found.enumerated() {
+            let same = self.count(ofBucket: slot.bucket, entry.row, slotsOf)
+            if same < least { (best, least) = (index, same) }
+        }
+        for (index, entry) in found.enumerated() where index != best { heap.push(entry) }
+        return found[best].row
+    }
+
+    private mutating func count(ofBucket bucket: Int, _ row: Int, _ slotsOf: SlotsOf) -> Int {
+        if self.rows[row].buckets == nil {
+            var buckets: [Int: Int] = [:]
+            for slot in self.slots(row, slotsOf) { buckets[slot.bucket, default: 0] += 1 }
+            self.rows[row].buckets = buckets
+        }
+        return self.rows[row].buckets?[bucket] ?? 0
+    }
+
+    private mutating func slots(_ row: Int, _ slotsOf: SlotsOf) -> [Slot] {
+        if let slots = self.rows[row].slots { return slots }
+        let slots = slotsOf(self.rows[row].member.owner).filter { !$0.isMoving }
+        self.rows[row].slots = slots
+        return slots
+    }
+
+    private mutating func put(_ slot: Slot, _ row: Int, _ slotsOf: SlotsOf) {
+        let same = self.count(ofBucket: slot.bucket, row, slotsOf)
+        self.rows[row].count += 1
+        self.rows[row].load += slot.load
+        self.rows[row].buckets?[slot.bucket] = same + 1
+    }
+
+    private mutating func move(_ slot: Slot, from: Int, to: Int, _ slotsOf: SlotsOf) {
+        let same = self.count(ofBucket: slot.bucket, from, slotsOf)
+        self.rows[from].count -= 1
+        self.rows[from].load -= slot.load
+        self.rows[from].buckets?[slot.bucket] = same - 1
+        self.rows[from].slots?.removeAll { $0.slot == slot.slot }
+        self.put(slot, to, slotsOf)
+    }
+
+    // MARK: What has to go
+
+    /// Draining members give what others have room for.
+    /// - Parameter waiting: free slots that found no room: they come first.
+    mutating func drain(keeping waiting: Int, _ slotsOf: SlotsOf) -> [Move] {
+        var room = -waiting
+        for row in self.rows where row.isOpen { room += max(0, row.member.capacity - row.count) }
+        var moves: [Move] = []
+        for row in self.rows.indices where self.rows[row].member.isDraining {
+            for slot in self.slots(row, slotsOf).sorted(by: { $0.slot < $1.slot }) where room > 0 {
+                room -= 1
+                moves.append(.release(slot.slot, from: self.rows[row].member.owner))
+            }
+        }
+        return moves
+    }
+
+    /// Pinned slots go to their member, once it is there and has room.
+    mutating func bringHome(
+        _ strays: [Slot], _ moving: inout Int, _ bounds: SlotPlan.Bounds, _ slotsOf: SlotsOf
+    ) -> [Move] {
+        var moves: [Move] = []
+        for slot in strays.sorted(by: { $0.slot < $1.slot }) where moving < bounds.mostMoves {
+            guard let owner = slot.owner, let from = self.rowOfMember[owner.member], slot.isReady, !slot.isMoving,
+                let to = slot.pin.flatMap({ self.rowOfMember[$0] }), to != from, self.rows[to].isOpen,
+                self.rows[to].hasRoom, !self.rows[from].member.isDraining
+            else { continue }
+            self.move(slot, from: from, to: to, slotsOf)
+            moving += 1
+            moves.append(self.release(slot, from: from, to: to))
+        }
+        return moves
+    }
+
+    // MARK: Balance
+
+    /// Moves slots from the fullest to the emptiest while that makes them more alike.
+    mutating func balance(_ moving: inout Int, _ bounds: SlotPlan.Bounds, _ slotsOf: SlotsOf) -> [Move] {
+        guard moving < bounds.mostMoves else { return [] }
+        var sources = BinaryHeap(isBefore: Entry.isBefore)
+        var targets = BinaryHeap(isBefore: Entry.isBefore)
+        for row in self.rows.indices where self.rows[row].isOpen {
+            sources.push(self.source(row))
+            if self.rows[row].hasRoom { targets.push(self.target(row)) }
+        }
+        var moves: [Move] = []
+        while moving < bounds.mostMoves, let from = sources.first, let to = targets.first {
+            guard self.rows[from.row].count == from.count else {
+                _ = sources.pop()
+                continue
+            }
+            guard self.rows[to.row].count == to.count else {
+                _ = targets.pop()
+                continue
+            }
+            guard to.key < -from.key else { break }
+            guard let slot = self.movable(from: from.row, to: to.row, slotsOf) else {
+                // Nothing of it may move: the next fullest gives.
+                _ = sources.pop()
+                continue
+            }
+            self.move(slot, from: from.row, to: to.row, slotsOf)
+            for row in [from.row, to.row] {
+                sources.push(self.source(row))
+                if self.rows[row].hasRoom { targets.push(self.target(row)) }
+            }
+            moving += 1
+            moves.append(self.release(slot, from: from.row, to: to.row))
+        }
+        return moves
+    }
+
+    private func release(_ slot: Slot, from: Int, to: Int) -> Move {
+        .release(slot.slot, from: self.rows[from].member.owner, for: self.rows[to].member.owner.member)
+    }
+
+    private static func mayMove(_ slot: Slot, of member: String) -> Bool {
+        slot.isReady && !slot.isMoving && !slot.isHeld && slot.pin != member
+    }
+
+    /// The slot whose move spreads the buckets best, then the one that evens the load out best, then the last one.
+    private mutating func movable(from: Int, to: Int, _ slotsOf: SlotsOf) -> Slot? {
+        let wanted = (self.rows[from].load - self.rows[to].load) / 2
+        var best: (slot: Slot, surplus: Int, distance: Double)?
+        for slot in self.slots(from, slotsOf) where Self.mayMove(slot, of: self.rows[from].member.owner.member) {
+            let surplus =
+                self.count(ofBucket: slot.bucket, from, slotsOf) - self.count(ofBucket: slot.bucket, to, slotsOf)
+            let distance = abs(slot.load - wanted)
+            guard let known = best else {
+                best = (slot, surplus, distance)
+                continue
+            }
+            if (surplus, -distance, slot.slot) > (known.surplus, -known.distance, known.slot.slot) {
+                best = (slot, surplus, distance)
+            }
+        }
+        return best?.slot
+    }
+
+    /// The busiest member gives a busy slot to the quietest and gets a quiet one for it, when that helps much.
+    mutating func trade(_ moving: inout Int, _ bounds: SlotPlan.Bounds, _ slotsOf: SlotsOf) -> [Move] {
+        let open = self.rows.indices.filter { self.rows[$0].isOpen }
+        guard moving + 2 <= bounds.mostMoves,
+            let busiest = open.max(by: { self.rows[$0].relativeLoad < self.rows[$1].relativeLoad }),
+            let quietest = open.min(by: { self.rows[$0].relativeLoad < self.rows[$1].relativeLoad }),
+            self.rows[busiest].load - self.rows[quietest].load >= bounds.leastLoad
+        else { return [] }
+        let mean = open.reduce(0) { $0 + self.rows[$1].relativeLoad } / Double(open.count)
+        guard self.rows[busiest].relativeLoad > mean * (1 + bounds.loadTolerance) else { return [] }
+        let (rich, poor) = (Double(self.rows[busiest].member.capacity), Double(self.rows[quietest].member.capacity))
+        // So much has to change hands for both to be equally busy.
+        let wanted = (self.rows[busiest].load * poor - self.rows[quietest].load * rich) / (rich + poor)
+        func mayMove(_ row: Int, _ slot: Slot) -> Bool { Self.mayMove(slot, of: self.rows[row].member.owner.member) }
+        let quiet = self.slots(quietest, slotsOf).filter { mayMove(quietest, $0) }
+            .min { ($0.load, $0.slot) < ($1.load, $1.slot) }
+        let busy = self.slots(busiest, slotsOf).filter { mayMove(busiest, $0) }
+        guard let back = quiet,
+            let away = busy.min(by: {
+                (abs($0.load - back.load - wanted), $0.slot) < (abs($1.load - back.load - wanted), $1.slot)
+            })
+        else { return [] }
+        let traded = away.load - back.load
+        let worst = max((self.rows[busiest].load - traded) / rich, (self.rows[quietest].load + traded) / poor)
+        guard worst < self.rows[busiest].relativeLoad - mean * 0.1 else { return [] }
+        moving += 2
+        return [
+            self.release(away, from: busiest, to: quietest), self.release(back, from: quietest, to: busiest),
+        ]
+    }
+}

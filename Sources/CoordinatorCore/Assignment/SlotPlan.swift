@@ -1,0 +1,104 @@
+import ClusterAPI
+
+/// Which slots should change hands. Pure: the same input gives the same moves.
+///
+/// In this order: a free slot goes to the member that is fullest after it the least, as a part of its capacity (so
+/// members, and with them zones, fill evenly); draining members give what others have room for; pinned slots go home;
+/// members that hold more than their part give some to those that hold less; and a member that is much busier than the
+/// rest trades a busy slot for a quiet one. Where several members are as good, the one with fewer slots of the same
+/// identify bucket, then the quieter one is taken: a member that loses its sessions gets them back soonest when their
+/// buckets differ.
+enum SlotPlan {
+    struct Member: Sendable, Equatable {
+        let owner: ClusterState.Owner
+        let capacity: Int
+        var zone = ""
+        let isDraining: Bool
+        /// Gets nothing new, though it is not draining.
+        var isClosed = false
+        /// Slots that it has or that are on their way to it, without those that it is giving away.
+        var count = 0
+        /// Events a second.
+        var load = 0.0
+    }
+
+    struct Slot: Sendable, Equatable {
+        let slot: ClusterAPI.Slot
+        let owner: ClusterState.Owner?
+        /// Its owner has been told to hand it over.
+        let isMoving: Bool
+        /// Its session is up: moving it costs a RESUME, and never an IDENTIFY that is on its way.
+        var isReady = true
+        /// Of the identify bucket.
+        var bucket = 0
+        var load = 0.0
+        var pin: String?
+        /// Whom it was taken from its last owner for.
+        var destination: String?
+        /// Somebody put it where it is: not moved for the sake of balance.
+        var isHeld = false
+    }
+
+    enum Move: Sendable, Equatable {
+        /// The slot is free: give it to this member.
+        case grant(ClusterAPI.Slot, to: ClusterState.Owner)
+        /// Ask its owner to hand it over; it is granted anew once it is free.
+        case release(ClusterAPI.Slot, from: ClusterState.Owner, for: String? = nil)
+
+        var slot: ClusterAPI.Slot {
+            switch self {
+            case .grant(let slot, _), .release(let slot, _, _): slot
+            }
+        }
+    }
+
+    /// How much may be moved though nothing forces it.
+    struct Bounds: Sendable, Equatable {
+        /// Slots on the move at once, those that move already included.
+        var mostMoves: Int
+        /// False while members may not have been heard yet.
+        var balances = true
+        var balancesLoad = false
+        /// How far above the mean the busiest member may be, as a part of the mean.
+        var loadTolerance = 0.25
+        /// Members that differ by less than this many events a second are alike.
+        var leastLoad = 20.0
+    }
+
+    /// - Parameters:
+    ///   - members: each with its `count` and `load`.
+    ///   - strays: pinned slots that their member does not run.
+    ///   - moving: how many slots are on the move.
+    ///   - slotsOf: what a member has; asked only for members that something is taken from or compared with.
+    static func moves(
+        free: [Slot], strays: [Slot] = [], members: [Member], moving: Int, bounds: Bounds,
+        slotsOf: (ClusterState.Owner) -> [Slot]
+    ) -> [Move] {
+        var board = SlotBoard(members)
+        var moves = board.place(free, slotsOf)
+        let waiting = free.count - moves.count
+        moves += board.drain(keeping: waiting, slotsOf)
+        guard bounds.balances else { return moves }
+        var moving = moving
+        moves += board.bringHome(strays, &moving, bounds, slotsOf)
+        moves += board.balance(&moving, bounds, slotsOf)
+        if bounds.balancesLoad { moves += board.trade(&moving, bounds, slotsOf) }
+        return moves
+    }
+
+    /// The same, from all slots at once.
+    static func moves(slots: [Slot], members: [Member], mostMoves: Int) -> [Move] {
+        let byOwner = Dictionary(grouping: slots.filter { $0.owner != nil }) { $0.owner }
+        let members = members.map { member in
+            var member = member
+            let held = (byOwner[member.owner] ?? []).filter { !$0.isMoving }
+            member.count = held.count
+            member.load = held.reduce(0) { $0 + $1.load }
+            return member
+        }
+        return self.moves(
+            free: slots.filter { $0.owner == nil }, members: members, moving: slots.count { $0.isMoving },
+            bounds: Bounds(mostMoves: mostMoves)
+        ) { byOwner[$0] ?? [] }
+    }
+}

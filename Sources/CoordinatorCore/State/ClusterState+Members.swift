@@ -1,0 +1,171 @@
+package import ClusterAPI
+package import Foundation
+
+extension ClusterState {
+    /// A process asks to take part. An earlier life of the same id is over with this.
+    ///
+    /// - Parameter isAdmitted: false while its exchange is not there yet; until ``memberAdmitted(_:)`` it gets nothing.
+    package mutating func memberRegistered(
+        _ registration: MemberRegistration, isAdmitted: Bool = true, now: Duration, date: Date
+    ) -> Owner {
+        if let earlier = self.members[registration.id] { self.end(earlier) }
+        let incarnation = (self.incarnations[registration.id] ?? 0) + 1
+        self.incarnations[registration.id] = incarnation
+        var member = MemberState(
+            registration: registration, incarnation: incarnation, startedAt: date, leaseEnds: now + self.policy.lease)
+        member.isAdmitted = isAdmitted
+        member.registeredAt = now
+        self.members[registration.id] = member
+        self.change(.member(registration.id))
+        self.touch(registration.id)
+        if registration.kind == .worker { self.lanesAreDue = true }
+        return member.owner
+    }
+
+    /// - Returns: false when this life is over already.
+    mutating func memberAdmitted(_ owner: Owner) -> Bool {
+        guard self.members[owner.member]?.owner == owner, self.members[owner.member]?.phase != .fencing else {
+            return false
+        }
+        self.members[owner.member]?.isAdmitted = true
+        return true
+    }
+
+    package mutating func leaseRenewed(
+        _ id: String, _ renewal: LeaseRenewal, now: Duration, date: Date
+    ) throws(StaleIncarnation) {
+        guard var member = self.members[id], member.incarnation == renewal.incarnation, member.phase != .fencing else {
+            throw StaleIncarnation()
+        }
+        // One that was on its way for longer than a later one tells what is no longer so.
+        if let number = renewal.number {
+            guard number >= member.renewal else { return }
+            member.renewal = number
+        }
+        member.leaseEnds = now + self.policy.lease
+        member.isConfirmed = true
+        member.observedLanes = renewal.lanes
+        member.appliedVersion = max(member.appliedVersion, renewal.appliedVersion)
+        if renewal.draining, member.phase == .alive {
+            member.phase = .draining
+            self.change(.member(id))
+            if member.registration.kind == .worker { self.lanesAreDue = true }
+        }
+        self.members[id] = member
+        for observed in renewal.slots {
+            self.slotObserved(observed, owner: member.owner, date: date)
+            self.slots[observed.slot]?.observedSince = now
+        }
+        let held = self.held[member.owner] ?? []
+        self.members[id]?.load = held.reduce(0) { $0 + (self.slots[$1]?.load ?? 0) }
+    }
+
+    /// The member's last word. Its sessions are closed and told, so what it had can move on as soon as it is cut off.
+    package mutating func memberLeft(_ id: String, _ final: LeaseRenewal, date: Date) {
+        guard let member = self.members[id], member.incarnation == final.incarnation else { return }
+        for observed in final.slots { self.slotObserved(observed, owner: member.owner, date: date) }
+        if member.phase != .fencing { self.end(member) }
+    }
+
+    /// The broker has deleted the exchange of this life: nothing it sends can reach a queue any more.
+    package mutating func fenced(_ owner: Owner) {
+        self.fences.remove(owner)
+        for slot in self.held[owner] ?? [] { self.letGo(slot) }
+        if self.members[owner.member]?.owner == owner {
+            self.members[owner.member] = nil
+            self.change(.member(owner.member))
+        }
+    }
+
+    /// Ends leases that ran out and hand-overs that took too long.
+    package mutating func timePassed(now: Duration) {
+        for member in self.members.values where member.phase != .fencing && member.leaseEnds <= now { self.end(member) }
+        for slot in self.retired where self.slots[slot]?.releaseDeadline == nil {
+            // Many go at once here.
+            self.release(slot, for: nil, deadline: now + self.policy.handOver * 2)
+        }
+        for slot in self.releasing {
+            guard let state = self.slots[slot], let deadline = state.releaseDeadline, deadline <= now,
+                let owner = state.owner, let member = self.members[owner.member], member.owner == owner,
+                member.phase != .fencing
+            else { continue }
+            self.end(member)
+        }
+    }
+
+    /// The coordinator itself stood still: leases and hand-overs get the time that they could not be heard in.
+    package mutating func clockJumped(by gap: Duration) {
+        for id in self.members.keys { self.members[id]?.leaseEnds += gap }
+        for slot in self.releasing { self.postpone(slot, by: gap) }
+    }
+
+    mutating func end(_ member: MemberState) {
+        let id = member.registration.id
+        self.change(.member(id))
+        switch member.registration.kind {
+        case .worker:
+            // A worker's lane is fenced by its queue: a single active consumer reads it.
+            self.members[id] = nil
+            self.lanesAreDue = true
+        case .shard:
+            self.members[id]?.phase = .fencing
+            self.fences.insert(member.owner)
+        }
+    }
+
+    // MARK: What members tell of slots
+
+    /// What was lost stays lost, whoever runs the slot by now.
+    private mutating func gapsObserved(_ observed: ObservedSlot, member: String) {
+        guard let gaps = observed.gaps,
+            observed.slot.generation <= self.latestGenerations[observed.slot.application] ?? 0
+        else { return }
+        for gap in gaps { self.gapFound(GapState(slot: observed.slot, gap: gap, member: member)) }
+    }
+
+    mutating func gapFound(_ gap: GapState) {
+        guard !self.gaps.contains(where: { $0.isSame(as: gap) }) else { return }
+        self.gaps.append(gap)
+        self.change(.gap(gap))
+        self.gaps.removeFirst(max(0, self.gaps.count - ClusterView.mostGaps))
+    }
+
+    /// The owner of this epoch has leave to IDENTIFY.
+    mutating func permitted(_ slot: Slot, epoch: Int64) {
+        guard let state = self.slots[slot], state.epoch == epoch, state.session == nil, state.unknownSince == nil
+        else { return }
+        self.slots[slot]?.unknownSince = epoch
+        self.change(.slot(slot))
+    }
+
+    private mutating func slotObserved(_ observed: ObservedSlot, owner: Owner, date: Date) {
+        self.gapsObserved(observed, member: owner.member)
+        guard let state = self.slots[observed.slot], state.owner == owner, state.epoch == observed.epoch else { return }
+        // A late report of the same session must not move the watermark back.
+        if let told = observed.session, let known = state.session, told.sessionID == known.sessionID,
+            told.sequence < known.sequence
+        {
+            return
+        }
+        self.slots[observed.slot]?.session = observed.session
+        self.slots[observed.slot]?.guilds = observed.guilds
+        self.slots[observed.slot]?.load = state.load * 0.9 + max(0, observed.eventsPerSecond) * 0.1
+        self.slots[observed.slot]?.observed = observed
+        self.slots[observed.slot]?.observedAt = date
+        // An owner that tells a session has covered what was before it, and one that lets go without any had none.
+        let isKnown = observed.session != nil || (observed.status == .released && state.unknownSince == state.epoch)
+        if isKnown { self.slots[observed.slot]?.unknownSince = nil }
+        if state.session?.sessionID != observed.session?.sessionID
+            || state.session?.cacheIsBehind != observed.session?.cacheIsBehind
+            || state.unknownSince != self.slots[observed.slot]?.unknownSince
+        {
+            self.change(.slot(observed.slot))
+        } else if state.session != observed.session {
+            self.watermarkMoved(observed.slot)
+        }
+        if observed.status == .released {
+            self.letGo(observed.slot)
+            self.touch(owner.member)
+        }
+    }
+}

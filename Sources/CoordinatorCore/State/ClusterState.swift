@@ -1,0 +1,405 @@
+package import ClusterAPI
+package import Discord
+package import Foundation
+
+/// Who runs what: the coordinator's whole mind as a value. It knows no socket, no database and no clock.
+///
+/// `now` is the time since the start of a monotonic clock. A slot keeps its owner until that owner has said that it let
+/// go, or has been fenced at the broker; only then it is granted to somebody else, with a higher epoch.
+package struct ClusterState: Sendable {
+    /// One life of a member.
+    package struct Owner: Hashable, Sendable, Comparable {
+        package let member: String
+        package let incarnation: Int
+
+        package init(member: String, incarnation: Int) {
+            self.member = member
+            self.incarnation = incarnation
+        }
+
+        package static func < (first: Owner, second: Owner) -> Bool {
+            (first.member, first.incarnation) < (second.member, second.incarnation)
+        }
+    }
+
+    package struct SlotState: Sendable, Equatable {
+        package let slot: Slot
+        package let numShards: Int
+        package var epoch: Int64 = 0
+        package var owner: Owner?
+        /// When an owner that was told to hand over has to be done.
+        package var releaseDeadline: Duration?
+        package var session: SessionState?
+        /// The epoch whose owner got leave to IDENTIFY and has not told a session since. If it dies now, a session may
+        /// have been that nobody knows of.
+        package var unknownSince: Int64?
+        package var guilds = 0
+        package var observed: ObservedSlot?
+        package var observedAt: Date?
+        /// The same on the clock of `now`.
+        var observedSince: Duration?
+        /// Events a second, smoothed over about ten renewals.
+        package var load = 0.0
+        /// The only member that may run it while that one is there.
+        package var pin: String?
+        /// Whom it was taken from its owner for.
+        package var destination: String?
+        /// Until then it is not moved for the sake of balance: somebody put it where it is.
+        package var heldUntil: Duration?
+
+        package init(slot: Slot, numShards: Int) {
+            self.slot = slot
+            self.numShards = numShards
+        }
+    }
+
+    package struct MemberState: Sendable, Equatable {
+        package enum Phase: Sendable, Equatable {
+            case alive
+            /// Leaves in good order: gets nothing new, hands over what it has.
+            case draining
+            /// Its lease is over; nothing it had may be granted before the broker has cut it off.
+            case fencing
+        }
+
+        package let registration: MemberRegistration
+        package let incarnation: Int
+        package let startedAt: Date
+        package var leaseEnds: Duration
+        package var phase: Phase
+        package var observedLanes: [Int] = []
+        /// Its exchange is there. Before that it gets nothing.
+        package var isAdmitted = true
+        /// This leader has heard of it. One that only the database knows of gets nothing new.
+        package var isConfirmed = true
+        /// The highest version of its desired state that it has applied.
+        package var appliedVersion = 0
+        /// Of the latest renewal that was heard; 0 where members don't number them.
+        package var renewal = 0
+        /// When this leader saw it register; zero for one that was there before.
+        package var registeredAt: Duration = .zero
+        /// Events a second of all that it holds, smoothed.
+        package var load = 0.0
+
+        package init(
+            registration: MemberRegistration, incarnation: Int, startedAt: Date, leaseEnds: Duration,
+            phase: Phase = .alive
+        ) {
+            self.registration = registration
+            self.incarnation = incarnation
+            self.startedAt = startedAt
+            self.leaseEnds = leaseEnds
+            self.phase = phase
+        }
+
+        package var owner: Owner { Owner(member: self.registration.id, incarnation: self.incarnation) }
+    }
+
+    /// What an operator said of a member; it outlives the member's restarts.
+    package enum Mark: String, Sendable, Equatable, CaseIterable {
+        /// Keeps what it has, gets nothing new.
+        case cordoned
+        /// Hands over what it has, gets nothing new.
+        case drained
+    }
+
+    package struct LaneState: Sendable, Equatable {
+        package var primary: String?
+        package var standby: String?
+
+        package init(primary: String? = nil, standby: String? = nil) {
+            self.primary = primary
+            self.standby = standby
+        }
+    }
+
+    package struct ApplicationState: Sendable, Equatable {
+        package let id: Snowflake
+        package let name: String
+        /// The one in force.
+        package let generation: Int
+        package let numShards: Int
+        package let intents: UInt64
+        package let gatewayURL: String
+        /// The shard count was changed by a reshard: the one in the settings no longer counts.
+        package var isResharded: Bool
+
+        package init(
+            id: Snowflake, name: String, generation: Int, numShards: Int, intents: UInt64, gatewayURL: String,
+            isResharded: Bool = false
+        ) {
+            self.id = id
+            self.name = name
+            self.generation = generation
+            self.numShards = numShards
+            self.intents = intents
+            self.gatewayURL = gatewayURL
+            self.isResharded = isResharded
+        }
+    }
+
+    /// A lost session, and who ran its slot.
+    package struct GapState: Hashable, Sendable {
+        package let slot: Slot
+        package let gap: SessionGap
+        package let member: String
+
+        package init(slot: Slot, gap: SessionGap, member: String) {
+            self.slot = slot
+            self.gap = gap
+            self.member = member
+        }
+
+        /// A session is lost once, however often it is told.
+        package func isSame(as other: GapState) -> Bool {
+            self.slot == other.slot && self.gap.session == other.gap.session
+        }
+    }
+
+    /// What has to be written down before anyone may see it.
+    package enum Change: Hashable, Sendable {
+        case member(String)
+        case slot(Slot)
+        case lane(Int)
+        case application(Snowflake)
+        case gap(GapState)
+        case reshard(Snowflake)
+        case restart
+        case audit(AuditEntry)
+    }
+
+    package struct StaleIncarnation: Error {
+        package init() {}
+    }
+
+    package let policy: ClusterPolicy
+    package internal(set) var applications: [Snowflake: ApplicationState] = [:]
+    package internal(set) var members: [String: MemberState] = [:]
+    package internal(set) var marks: [String: Mark] = [:]
+    package internal(set) var slots: [Slot: SlotState] = [:]
+    package internal(set) var lanes: [LaneState]
+    /// The last ``ClusterView/mostGaps``, the latest last.
+    package internal(set) var gaps: [GapState] = []
+    /// Changes of a shard count that are on their way.
+    package internal(set) var reshards: [Snowflake: Reshard] = [:]
+    package internal(set) var restart: RollingRestart?
+    /// Since when the member that restarts now was asked to.
+    var restartedAt: Duration?
+    var reshardProgress: [Snowflake: ReshardProgress] = [:]
+    /// The highest generation each application ever had.
+    var latestGenerations: [Snowflake: Int] = [:]
+    /// What Discord recommends.
+    var recommendedShards: [Snowflake: Int] = [:]
+    /// Discord's `max_concurrency`, for the spread of identify buckets.
+    var maxConcurrency: [Snowflake: Int] = [:]
+    /// Lives that are over but not yet cut off at the broker.
+    package internal(set) var fences: Set<Owner> = []
+    /// The highest incarnation each member id ever had.
+    var incarnations: [String: Int] = [:]
+
+    // What follows from `slots`, kept beside it so that nothing looks through all of them.
+    private(set) var held: [Owner: Set<Slot>] = [:]
+    /// Slots of generations in force or to come that nobody runs.
+    private(set) var free: Set<Slot> = []
+    private(set) var releasing: Set<Slot> = []
+    private(set) var pinned: Set<Slot> = []
+    /// Slots of generations that are over and that somebody still runs.
+    private(set) var retired: Set<Slot> = []
+
+    /// One counter for every member's desired state: it grows, and a change is seen.
+    private(set) var version: Int
+    private var versions: [String: Int] = [:]
+    private var touched: Set<String> = []
+    private(set) var changes: Set<Change> = []
+    /// Slots of which only the watermark has moved since it was written down.
+    private(set) var movedWatermarks: Set<Slot> = []
+    var lanesAreDue = true
+    /// When a busy slot may be traded for a quiet one again: what the last trade did has to show first.
+    var loadIsTradedNext: Duration = .zero
+
+    /// - Parameter firstVersion: above every version that an earlier leader told.
+    package init(policy: ClusterPolicy, firstVersion: Int) {
+        self.policy = policy
+        self.version = firstVersion
+        self.lanes = Array(repeating: LaneState(), count: policy.lanes)
+    }
+
+    /// The state that the last leader wrote down. Its members keep what they have if they renew in time.
+    package init(policy: ClusterPolicy, firstVersion: Int, loaded: LoadedState, now: Duration) {
+        self.init(policy: policy, firstVersion: firstVersion)
+        self.incarnations = loaded.incarnations
+        self.marks = loaded.marks
+        self.reshards = loaded.reshards
+        self.restart = loaded.restart
+        self.gaps = loaded.gaps
+        for application in loaded.applications {
+            self.applications[application.id] = application
+            self.latestGenerations[application.id] = application.generation
+        }
+        for (application, generation) in loaded.latestGenerations {
+            self.latestGenerations[application] = max(generation, self.latestGenerations[application] ?? 0)
+        }
+        for (lane, assigned) in loaded.lanes where self.lanes.indices.contains(lane) { self.lanes[lane] = assigned }
+        for member in loaded.members {
+            var member = member
+            member.leaseEnds = now + max(policy.lease, policy.grace)
+            member.isConfirmed = false
+            self.members[member.registration.id] = member
+            if member.phase == .fencing { self.fences.insert(member.owner) }
+        }
+        for slot in loaded.slots { self.add(slot) }
+        // An owner whose member started a new life before the old one was cut off.
+        for owner in self.held.keys where self.members[owner.member]?.owner != owner { self.fences.insert(owner) }
+    }
+
+    // MARK: What others look at
+
+    package mutating func takeChanges() -> Set<Change> {
+        defer { self.changes = [] }
+        return self.changes
+    }
+
+    /// - Parameter most: so many at the most; the rest stays for the next time.
+    mutating func takeMovedWatermarks(most: Int) -> [Slot] {
+        if self.movedWatermarks.count <= most {
+            defer { self.movedWatermarks = [] }
+            return self.movedWatermarks.sorted()
+        }
+        let some = Array(self.movedWatermarks.prefix(most)).sorted()
+        self.movedWatermarks.subtract(some)
+        return some
+    }
+
+    /// Members whose desired state may be another than when this was asked last.
+    mutating func takeTouched() -> Set<String> {
+        defer { self.touched = [] }
+        return self.touched
+    }
+
+    mutating func putBack(changes: Set<Change>, watermarks: [Slot], touched: Set<String>) {
+        self.changes.formUnion(changes)
+        self.movedWatermarks.formUnion(watermarks)
+        self.touched.formUnion(touched)
+    }
+
+    /// Whether slots of this generation are to be run.
+    package func isActive(_ slot: Slot) -> Bool {
+        if self.applications[slot.application]?.generation == slot.generation { return true }
+        guard let reshard = self.reshards[slot.application] else { return false }
+        return reshard.runsBoth && reshard.to == slot.generation
+    }
+
+    /// Discord lets one slot of each bucket IDENTIFY at a time.
+    func bucket(of slot: Slot) -> Int { slot.shard % max(1, self.maxConcurrency[slot.application] ?? 1) }
+
+    func version(of member: String) -> Int { self.versions[member] ?? self.version }
+
+    // MARK: The one way to change things
+
+    mutating func change(_ change: Change) { self.changes.insert(change) }
+
+    mutating func watermarkMoved(_ slot: Slot) { self.movedWatermarks.insert(slot) }
+
+    mutating func touch(_ id: String) {
+        self.version += 1
+        self.versions[id] = self.version
+        self.touched.insert(id)
+    }
+
+    func touchedAnything() -> Bool { !self.touched.isEmpty }
+
+    mutating func add(_ state: SlotState) {
+        self.slots[state.slot] = state
+        self.index(state.slot, owner: state.owner)
+        if state.releaseDeadline != nil { self.releasing.insert(state.slot) }
+        if state.pin != nil { self.pinned.insert(state.slot) }
+    }
+
+    mutating func pin(_ slot: Slot, to member: String?) {
+        guard self.slots[slot] != nil, self.slots[slot]?.pin != member else { return }
+        self.slots[slot]?.pin = member
+        if member == nil { self.pinned.remove(slot) } else { self.pinned.insert(slot) }
+        self.change(.slot(slot))
+    }
+
+    mutating func hold(_ slot: Slot, until: Duration) { self.slots[slot]?.heldUntil = until }
+
+    private mutating func forget(_ slot: Slot) {
+        self.slots[slot] = nil
+        self.free.remove(slot)
+        self.pinned.remove(slot)
+        self.change(.slot(slot))
+    }
+
+    private mutating func index(_ slot: Slot, owner: Owner?) {
+        let isActive = self.isActive(slot)
+        if let owner {
+            self.held[owner, default: []].insert(slot)
+            self.free.remove(slot)
+            if !isActive { self.retired.insert(slot) }
+        } else if isActive {
+            self.free.insert(slot)
+        }
+    }
+
+    /// The slot is somebody's from now on, with the next epoch.
+    mutating func grant(_ slot: Slot, to owner: Owner) {
+        guard var state = self.slots[slot] else { return }
+        state.owner = owner
+        state.epoch += 1
+        state.observed = nil
+        state.releaseDeadline = nil
+        if let destination = state.destination, destination != owner.member { state.heldUntil = nil }
+        state.destination = nil
+        self.slots[slot] = state
+        self.releasing.remove(slot)
+        self.index(slot, owner: owner)
+        self.change(.slot(slot))
+        self.touch(owner.member)
+    }
+
+    /// The slot is nobody's: its owner let go, or was cut off.
+    mutating func letGo(_ slot: Slot) {
+        guard let state = self.slots[slot], let owner = state.owner else { return }
+        self.slots[slot]?.owner = nil
+        self.slots[slot]?.releaseDeadline = nil
+        self.releasing.remove(slot)
+        self.retired.remove(slot)
+        self.held[owner]?.remove(slot)
+        if self.held[owner]?.isEmpty == true { self.held[owner] = nil }
+        if self.isActive(slot) {
+            self.free.insert(slot)
+            self.change(.slot(slot))
+        } else {
+            // Nobody will ever run it again.
+            self.forget(slot)
+        }
+    }
+
+    /// Its owner is to hand the slot over.
+    mutating func release(_ slot: Slot, for destination: String?, deadline: Duration) {
+        guard let owner = self.slots[slot]?.owner, self.slots[slot]?.releaseDeadline == nil else { return }
+        self.slots[slot]?.releaseDeadline = deadline
+        self.slots[slot]?.destination = destination
+        self.releasing.insert(slot)
+        // Nothing of it is written down; but only a leader may say it.
+        self.change(.slot(slot))
+        self.touch(owner.member)
+    }
+
+    mutating func postpone(_ slot: Slot, by gap: Duration) { self.slots[slot]?.releaseDeadline? += gap }
+
+    /// Looks at every slot of an application anew, after its generations have changed.
+    mutating func generationsChanged(of application: Snowflake) {
+        for (slot, state) in self.slots where slot.application == application {
+            let isActive = self.isActive(slot)
+            switch (state.owner != nil, isActive) {
+            case (true, true): self.retired.remove(slot)
+            case (true, false): self.retired.insert(slot)
+            case (false, true): self.free.insert(slot)
+            case (false, false): self.forget(slot)
+            }
+        }
+        for id in self.members.keys { self.touch(id) }
+    }
+}

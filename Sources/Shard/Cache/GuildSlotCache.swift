@@ -1,0 +1,326 @@
+import ClusterAPI
+import Discord
+import GuildCache
+import Logging
+import NIOCore
+import Redis
+import Runtime
+
+/// Keeps the guild cache up to date with one slot's events. Confined to the slot's event loop.
+///
+/// What could not be written is remembered as a debt: a guild whose last write may not be in Redis. Debts are settled
+/// by a check that marks the guild as unsure unless the write is there.
+final class GuildSlotCache: SlotCache {
+    /// Checks on their way at once.
+    private static let mostChecks = 256
+    /// Old states that no batch has fetched.
+    private static let mostOldStates = 4_096
+
+    struct Session {
+        let id: String
+        let order: CacheOrder
+    }
+
+    let number: Int
+    let keys: CacheKeys
+    private let grant: SlotGrant
+    private let shard: ShardID?
+    private unowned let writer: CacheWriter
+    private let encoder: CacheWriteEncoder
+    private var planner: CachePlanner
+    private var memberRequests: CacheMemberRequests
+    private var session: Session?
+    private var sessionsBegun = 0
+    /// The sequence number of the session's last write to each guild.
+    private var written: [UInt64: Int64] = [:]
+    private var debts: Set<UInt64> = []
+    private var checksUnderWay = 0
+    /// The index is to be read: for the guilds of a lost session, and for those that READY did not name.
+    private var census: Census?
+    private var censusIsUnderWay = false
+    private var lastCensus = 0
+    private var olds: [UInt64: ByteBuffer] = [:]
+    private var completedMembers: UInt64?
+    /// Asks the gateway for all members of a guild; `membersAnswered` tells what came of it.
+    var askForMembers: ((_ guild: UInt64) -> Void)?
+
+    /// What the index of guilds is read for.
+    private struct Census {
+        let number: Int
+        let session: Session
+        let sequence: Int64
+        /// Those that READY named: all others are gone. `nil`: all are unsure.
+        let named: Set<UInt64>?
+        let fetchAfter: Duration
+    }
+
+    init(number: Int, grant: SlotGrant, writer: CacheWriter) {
+        self.number = number
+        self.grant = grant
+        self.writer = writer
+        self.shard = ShardID(id: grant.slot.shard, count: grant.numShards)
+        self.keys = CacheKeys(application: grant.slot.application)
+        var kinds = writer.settings.kinds
+        if !Intents(rawValue: grant.intents).contains(.guildMembers) {
+            // Nothing tells when such a member changes.
+            if kinds.members == .all { kinds.members = .seen }
+            kinds.memberBound.seconds = min(kinds.memberBound.seconds, Self.unwatchedMemberSeconds)
+        }
+        self.planner = CachePlanner(kinds: kinds, user: grant.slot.application.rawValue)
+        self.encoder = CacheWriteEncoder(keys: self.keys, kinds: kinds)
+        self.memberRequests = CacheMemberRequests()
+        if let session = grant.session {
+            self.session = Session(id: session.sessionID, order: self.order(0))
+            // The last owner has settled events that the cache does not know.
+            if session.cacheIsBehind == true { self.doubtAll(fetchAfter: .zero) }
+        }
+    }
+
+    /// How long a member is kept whose changes nobody tells of.
+    private static let unwatchedMemberSeconds = 300
+
+    var kinds: CacheKinds { self.encoder.kinds }
+
+    private func order(_ ordinal: Int) -> CacheOrder {
+        CacheOrder(generation: self.grant.slot.generation, epoch: self.grant.epoch, ordinal: ordinal)
+    }
+
+    private func version(_ sequence: Int64) -> CacheVersion? {
+        self.session.map { CacheVersion(order: $0.order, session: $0.id, sequence: sequence) }
+    }
+
+    // MARK: Events
+
+    func accepted(_ dispatch: CacheDispatch) -> CacheTicket? {
+        defer { self.completedMembers = nil }
+        if let guild = dispatch.guild, let event = CacheEvent(dispatch.name) {
+            return self.write(event, of: guild, dispatch)
+        }
+        if dispatch.name.elementsEqual("INTERACTION_CREATE".utf8) {
+            // It leaves past its guild's lane, and is to find what was told before it.
+            let last = self.writer.lastTicket
+            return self.writer.isSettled(last) ? nil : CacheTicket(number: last)
+        }
+        if dispatch.name.elementsEqual("READY".utf8) { self.receivedReady(dispatch) }
+        return nil
+    }
+
+    private func write(_ event: CacheEvent, of guild: UInt64, _ dispatch: CacheDispatch) -> CacheTicket? {
+        // What was checked when it was sliced can be walked through.
+        guard let version = self.version(dispatch.sequence),
+            var plan = try? self.planner.plan(event, dispatch.data)
+        else { return nil }
+        if event == .messageCreate {
+            self.writer.recent.removeKnown(
+                from: &plan, application: self.keys.application.rawValue, guild: guild, bytes: dispatch.data,
+                lifetime: self.encoder.kinds.memberBound.seconds / 4)
+            guard !plan.operations.isEmpty else { return nil }
+        } else if event == .membersChunk, self.completedMembers == guild {
+            plan.operations.append(.trust(.members))
+        }
+        let wantsOld = dispatch.wantsOld && plan.subject != nil && !self.writer.isAway
+        let ticket = self.submit(plan, of: guild, from: dispatch.data, version: version, wantsOld: wantsOld)
+        if plan.lacksMembers { self.memberRequests.want(guild) }
+        if plan.mode == .gone { self.memberRequests.forget(guild) }
+        self.requestMembers()
+        return ticket.map { CacheTicket(number: $0, attachesOld: wantsOld) }
+    }
+
+    private func submit(
+        _ plan: CachePlan, of guild: UInt64, from bytes: UnsafeRawBufferPointer, version: CacheVersion,
+        wantsOld: Bool = false
+    ) -> UInt64? {
+        let ticket = self.writer.takeTicket()
+        let after = self.written.updateValue(version.sequence, forKey: guild) ?? 0
+        let isTaken = self.writer.add(
+            self,
+            .write(
+                guild: guild, sequence: version.sequence, ticket: ticket, wantsOld: wantsOld, isGone: plan.mode == .gone
+            )
+        ) { pipeline in
+            if plan.mode == .create { self.appendIndex(of: guild, "SADD", to: &pipeline) }
+            self.encoder.append(
+                plan, of: guild, from: bytes, version: version, after: after, wantsOld: wantsOld, to: &pipeline)
+        }
+        guard isTaken else {
+            self.debts.insert(guild)
+            return nil
+        }
+        return ticket
+    }
+
+    private func appendIndex(of guild: UInt64, _ command: RedisArgument, to pipeline: inout RedisPipeline) {
+        pipeline.append(
+            command, .string(self.keys.index(bucket: CacheKeys.bucket(of: guild))), .string(String(guild)))
+    }
+
+    func mayLeave(_ batch: inout EventBatch, wake: @escaping () -> Void) -> Bool {
+        guard self.writer.isSettled(batch.cacheTicket) else {
+            self.writer.wait(self, wake: wake)
+            return false
+        }
+        if batch.awaitsOld { batch.attach(old: self.olds.removeValue(forKey: batch.cacheTicket)) }
+        return true
+    }
+
+    // MARK: Answers
+
+    func wrote(
+        guild: UInt64, sequence: Int64, ticket: UInt64, wantsOld: Bool, isGone: Bool, outcome: WriteOutcome?
+    ) {
+        guard let outcome else {
+            // Redis refuses it for good; what is there is older.
+            self.debts.insert(guild)
+            return
+        }
+        if wantsOld, let old = outcome.old {
+            // Of events that did not wait, nobody fetches them.
+            if self.olds.count >= Self.mostOldStates { self.olds.removeAll() }
+            self.olds[ticket] = old
+        }
+        if outcome.wasDoubted { self.marked(guild, fetchAfter: .zero) }
+        if self.encoder.kinds.members == .all, outcome.unsure.contains("members") { self.memberRequests.want(guild) }
+        if isGone, !outcome.isRefused {
+            self.note { self.appendIndex(of: guild, "SREM", to: &$0) }
+        }
+    }
+
+    /// The guild is unsure now: REST is asked, unless GUILD_CREATE comes first.
+    private func marked(_ guild: UInt64, fetchAfter: Duration) {
+        self.writer.metrics.doubted.increment()
+        let due = WallClock.milliseconds + Int64(fetchAfter / .milliseconds(1))
+        self.note { pipeline in
+            self.appendIndex(of: guild, "SADD", to: &pipeline)
+            pipeline.append("ZADD", .string(self.keys.unsure), "NX", .integer(due), .string(String(guild)))
+        }
+    }
+
+    /// A command that nobody waits for. One for which there is no room is made up for by the next doubt.
+    private func note(_ encode: (inout RedisPipeline) -> Void) { _ = self.writer.add(self, .note, encode) }
+
+    // MARK: Sessions
+
+    private func receivedReady(_ dispatch: CacheDispatch) {
+        guard let ready = try? ReadySlice(dispatch.data) else { return }
+        self.sessionsBegun += 1
+        let session = Session(id: ready.session, order: self.order(self.sessionsBegun))
+        self.session = session
+        if let user = ready.user { self.planner.user = user }
+        // The session before is of no concern any more: every guild of this one is looked at anew.
+        self.written.removeAll(keepingCapacity: true)
+        self.debts.removeAll()
+        self.memberRequests = CacheMemberRequests()
+        guard let version = self.version(dispatch.sequence) else { return }
+        for guild in ready.guilds {
+            _ = self.submit(CachePlan(.expect), of: guild, from: dispatch.data, version: version)
+        }
+        self.call(for: session, sequence: dispatch.sequence, named: ready.guilds, fetchAfter: .zero)
+    }
+
+    func sessionLost() { self.doubtAll(fetchAfter: self.writer.settings.createPatience) }
+
+    private func doubtAll(fetchAfter: Duration) {
+        guard let session else { return }
+        self.call(for: session, sequence: 0, named: nil, fetchAfter: fetchAfter)
+    }
+
+    /// A later census takes the place of an earlier one: READY follows a lost session, and looks at all guilds.
+    private func call(for session: Session, sequence: Int64, named: Set<UInt64>?, fetchAfter: Duration) {
+        self.lastCensus += 1
+        self.census = Census(
+            number: self.lastCensus, session: session, sequence: sequence, named: named, fetchAfter: fetchAfter)
+        self.takeCensus()
+    }
+
+    /// Reads the index of the shard's guilds. One that fails is taken again with the next look after debts.
+    private func takeCensus() {
+        guard let census, !self.censusIsUnderWay, let shard else { return }
+        self.censusIsUnderWay = true
+        var pipeline = RedisPipeline()
+        for bucket in CacheKeys.buckets(of: shard) {
+            pipeline.append("SMEMBERS", .string(self.keys.index(bucket: bucket)))
+        }
+        self.writer.ask(pipeline) { [weak self] _, results in
+            guard let self else { return }
+            self.censusIsUnderWay = false
+            // Another one may have been called for meanwhile.
+            guard self.census?.number == census.number else { return self.takeCensus() }
+            guard results.firstError == nil else { return }
+            self.census = nil
+            let ids = results.lazy.compactMap(\.array).joined().compactMap { $0.string.flatMap { UInt64($0) } }
+            self.counted(ids.filter { shard.receives(guild: Snowflake(rawValue: $0)) }, for: census)
+        }
+    }
+
+    private func counted(_ guilds: [UInt64], for census: Census) {
+        let version = CacheVersion(order: census.session.order, session: census.session.id, sequence: census.sequence)
+        for guild in guilds {
+            if let named = census.named {
+                // Left while nobody was connected.
+                guard !named.contains(guild), self.written[guild] == nil else { continue }
+                [UInt8]().withUnsafeBytes { none in
+                    _ = self.submit(CachePlan(.gone), of: guild, from: none, version: version)
+                }
+            } else {
+                self.check(guild, version: version, always: true, fetchAfter: census.fetchAfter)
+            }
+        }
+    }
+
+    // MARK: Debts
+
+    var isBehind: Bool {
+        !self.debts.isEmpty || self.census != nil || (self.writer.isAway && !self.written.isEmpty)
+    }
+
+    /// Redis may have lost what was written.
+    func doubtWrites() { self.debts.formUnion(self.written.keys) }
+
+    func settleDebts(isAway: Bool) {
+        self.requestMembers()
+        guard !isAway, let session else { return }
+        if self.census != nil { self.takeCensus() }
+        while self.checksUnderWay < Self.mostChecks, let guild = self.debts.popFirst() {
+            guard let sequence = self.written[guild] else { continue }
+            self.check(
+                guild,
+                version: CacheVersion(order: session.order, session: session.id, sequence: sequence),
+                always: false, fetchAfter: .zero)
+        }
+    }
+
+    private func check(_ guild: UInt64, version: CacheVersion, always: Bool, fetchAfter: Duration) {
+        let isTaken = self.writer.add(self, .check(guild: guild, fetchAfter: fetchAfter)) { pipeline in
+            self.encoder.appendCheck(of: guild, version: version, always: always, to: &pipeline)
+        }
+        if isTaken { self.checksUnderWay += 1 } else { self.debts.insert(guild) }
+    }
+
+    func checked(guild: UInt64, wasMarked: Bool, fetchAfter: Duration) {
+        self.checksUnderWay -= 1
+        if wasMarked { self.marked(guild, fetchAfter: fetchAfter) }
+        if self.checksUnderWay == 0, !self.debts.isEmpty { self.settleDebts(isAway: self.writer.isAway) }
+    }
+
+    // MARK: All members
+
+    func membersAnswered(guild: UInt64, isComplete: Bool) {
+        if isComplete {
+            self.completedMembers = guild
+            self.memberRequests.answered(guild)
+        } else {
+            self.memberRequests.failed(guild, now: .now)
+        }
+    }
+
+    private func requestMembers() {
+        guard self.memberRequests.isWaiting, let askForMembers else { return }
+        while let guild = self.memberRequests.next(now: .now) {
+            askForMembers(guild)
+        }
+    }
+
+    // MARK: The end
+
+    func end() { self.writer.remove(self) }
+}

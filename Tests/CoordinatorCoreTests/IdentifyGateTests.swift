@@ -1,0 +1,173 @@
+import ClusterAPI
+import Discord
+import Testing
+
+@testable import CoordinatorCore
+
+@Suite("Identify gate")
+struct IdentifyGateTests {
+    private static let policy = IdentifyPolicy()
+    private var gate = IdentifyGate(policy: Self.policy)
+    private var now: Duration = .seconds(1000)
+
+    init() { self.tell(remaining: 1000) }
+
+    private mutating func tell(remaining: Int, askedAt: Duration? = nil) {
+        self.gate.budgetTold(
+            total: 1000, remaining: remaining, maxConcurrency: 16, resetsAfter: .seconds(40_000),
+            askedAt: askedAt ?? self.now, now: self.now)
+    }
+
+    private func slot(_ shard: Int) -> Slot { Slot(application: .init(rawValue: 1), generation: 1, shard: shard) }
+
+    private func observed(_ shard: Int, _ status: SlotStatus, epoch: Int64 = 1, code: UInt16? = nil) -> ObservedSlot {
+        ObservedSlot(slot: self.slot(shard), epoch: epoch, status: status, reason: "because", closeCode: code)
+    }
+
+    /// - Returns: how long to wait; nil: may go on, and did.
+    @discardableResult
+    private mutating func identify(_ shard: Int, beganAt: Duration = .zero) -> Duration? {
+        switch self.gate.decide(self.slot(shard), beganAt: beganAt, now: self.now) {
+        case .take(let bucket):
+            _ = self.gate.permitted(self.slot(shard), bucket: bucket, now: self.now)
+            return nil
+        case .wait(let wait, _): return wait
+        case nil: return .zero
+        }
+    }
+
+    private mutating func up(_ shard: Int) { self.gate.observed(self.observed(shard, .ready), now: self.now) }
+
+    @Test func `Before Discord was asked nobody may`() {
+        var gate = IdentifyGate(policy: Self.policy)
+        #expect(gate.decide(self.slot(0), beganAt: .zero, now: .zero) == nil)
+    }
+
+    @Test mutating func `A slot whose IDENTIFYs come to nothing waits longer each time`() {
+        var waits: [Int64] = []
+        for _ in 0..<5 {
+            self.identify(0)
+            self.now += .seconds(7)
+            guard case .wait(let wait, _)? = self.gate.decide(self.slot(0), beganAt: .zero, now: self.now) else {
+                waits.append(0)
+                continue
+            }
+            waits.append((wait + .seconds(7)).components.seconds)
+            self.now += wait
+        }
+        #expect(waits == [0, 0, 10, 20, 40])
+        self.identify(0)
+        self.up(0)
+        self.now += .seconds(61)
+        #expect(self.identify(0) == nil, "a session that was up for a while is no failure")
+        self.now += .seconds(7)
+        #expect(self.identify(0) == nil)
+    }
+
+    @Test mutating func `While most fail all pause; then one tries for all`() {
+        for shard in 0..<8 {
+            self.identify(shard)
+            self.now += .seconds(1)
+        }
+        self.now += .seconds(6)
+        for shard in 0..<8 where !self.gate.brakeIsOn {
+            self.identify(shard)
+            self.now += .milliseconds(100)
+        }
+        #expect(self.gate.brakeIsOn)
+        let pause = self.identify(9) ?? .zero
+        #expect(pause > .seconds(50) && pause <= .seconds(60))
+        self.now += pause
+        #expect(self.identify(9) == nil)
+        #expect(self.identify(10) != nil, "one at a time")
+        self.up(9)
+        #expect(!self.gate.brakeIsOn)
+        self.now += .seconds(1)
+        #expect(self.identify(10) == nil)
+    }
+
+    @Test mutating func `When the one that tries fails too, the pause doubles`() {
+        var brake = StormBrake(policy: Self.policy)
+        for second in 0..<8 { _ = brake.failed(now: .seconds(second)) }
+        #expect(brake.wait(now: .seconds(7)) == .seconds(60))
+        #expect(brake.wait(now: .seconds(67)) == nil)
+        brake.permitted(now: .seconds(67))
+        let isOn = brake.failed(now: .seconds(70))
+        #expect(isOn)
+        #expect(brake.wait(now: .seconds(70)) == .seconds(120))
+        #expect(brake.wait(now: .seconds(190)) == nil)
+        brake.permitted(now: .seconds(190))
+        #expect(brake.wait(now: .seconds(200)) == .seconds(20), "its outcome is waited for")
+        #expect(brake.wait(now: .seconds(220)) == .seconds(240), "none came")
+    }
+
+    @Test mutating func `A few failures among many successes stop nobody`() {
+        var brake = StormBrake(policy: Self.policy)
+        for second in 0..<40 {
+            if second % 4 == 0 {
+                _ = brake.failed(now: .seconds(second))
+            } else {
+                brake.succeeded(now: .seconds(second))
+            }
+        }
+        #expect(!brake.isOn)
+    }
+
+    @Test(arguments: [(4004, true), (4013, true), (4014, true), (4010, false), (4011, false)])
+    mutating func `A close code that concerns the token stops every IDENTIFY of its application`(
+        code: UInt16, stops: Bool
+    ) {
+        self.gate.observed(self.observed(2, .failed, code: code), now: self.now)
+        #expect((self.gate.halt?.slot.shard == 2) == stops)
+        #expect((self.identify(0) != nil) == stops)
+    }
+
+    @Test mutating func `After a halt a process that began later tries, one at a time; its success ends it`() {
+        self.gate.observed(self.observed(2, .failed, code: 4004), now: self.now)
+        self.now += .seconds(10)
+        #expect(self.identify(0) != nil)
+        #expect(self.identify(0, beganAt: self.now - .seconds(1)) == nil)
+        #expect(self.identify(1, beganAt: self.now - .seconds(1)) != nil)
+        self.up(0)
+        #expect(self.gate.halt == nil)
+        #expect(self.identify(1) == nil)
+    }
+
+    @Test mutating func `A refusal that is told again does not undo what an operator mended`() {
+        self.gate.observed(self.observed(2, .failed, code: 4014), now: self.now)
+        self.gate.reset()
+        self.gate.observed(self.observed(2, .failed, code: 4014), now: self.now)
+        #expect(self.gate.halt == nil)
+        self.gate.observed(self.observed(2, .failed, epoch: 2, code: 4014), now: self.now)
+        #expect(self.gate.halt != nil)
+    }
+
+    @Test mutating func `Discord's count does not bring back what was permitted meanwhile`() {
+        self.identify(0)
+        self.identify(1)
+        self.now += .seconds(1)
+        let askedAt = self.now
+        self.identify(2)
+        self.now += .milliseconds(500)
+        self.tell(remaining: 700, askedAt: askedAt)
+        #expect(self.gate.budget?.remaining == 697, "also what was permitted just before the question")
+        self.now += .seconds(100)
+        self.tell(remaining: 690)
+        #expect(self.gate.budget?.remaining == 690)
+    }
+
+    @Test mutating func `What an earlier leader permitted just now is counted`() {
+        self.gate = IdentifyGate(policy: Self.policy, recentPermits: 3, now: self.now)
+        self.tell(remaining: 300)
+        #expect(self.gate.budget?.remaining == 297)
+    }
+
+    @Test mutating func `The reserve stays, until Discord's count starts anew`() {
+        self.tell(remaining: 201)
+        #expect(self.identify(0) == nil)
+        #expect(self.identify(1) == .seconds(60))
+        self.now += .seconds(40_000)
+        #expect(self.identify(1) == nil)
+        #expect(self.gate.budget?.remaining == 999)
+    }
+}

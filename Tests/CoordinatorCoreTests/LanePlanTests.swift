@@ -1,0 +1,44 @@
+import Testing
+
+@testable import CoordinatorCore
+
+@Suite("Lane plan")
+struct LanePlanTests {
+    private func workers(_ names: String...) -> [LanePlan.Worker] { names.map { .init(id: $0, capacity: 1000) } }
+
+    private let empty = Array(repeating: ClusterState.LaneState(), count: 8)
+
+    @Test func `Every lane has a primary and another worker as standby`() {
+        let lanes = LanePlan.lanes(current: self.empty, workers: self.workers("a", "b"))
+        #expect(lanes.allSatisfy { $0.primary != nil && $0.standby != nil && $0.primary != $0.standby })
+        #expect(lanes.count { $0.primary == "a" } == 4)
+    }
+
+    @Test func `One worker alone reads all lanes and none has a standby`() {
+        let lanes = LanePlan.lanes(current: self.empty, workers: self.workers("a"))
+        #expect(lanes.allSatisfy { $0 == .init(primary: "a", standby: nil) })
+    }
+
+    @Test func `Without workers no lane is read`() {
+        #expect(LanePlan.lanes(current: self.empty, workers: []) == self.empty)
+    }
+
+    @Test func `A plan is stable`() {
+        let once = LanePlan.lanes(current: self.empty, workers: self.workers("a", "b", "c"))
+        #expect(LanePlan.lanes(current: once, workers: self.workers("a", "b", "c")) == once)
+    }
+
+    @Test func `A lost primary's lanes go to their standbys first`() {
+        let before = LanePlan.lanes(current: self.empty, workers: self.workers("a", "b"))
+        let after = LanePlan.lanes(current: before, workers: self.workers("b"))
+        #expect(after.allSatisfy { $0.primary == "b" })
+    }
+
+    @Test func `A new worker takes its share and no lane moves without need`() {
+        let before = LanePlan.lanes(current: self.empty, workers: self.workers("a", "b"))
+        let after = LanePlan.lanes(current: before, workers: self.workers("a", "b", "c"))
+        let moved = zip(before, after).count { $0.primary != $1.primary }
+        #expect(after.count { $0.primary == "c" } == 2)
+        #expect(moved == 2)
+    }
+}
