@@ -96,32 +96,6 @@ final class BrokerTopology: Sendable {
         }
     }
 
-    /// Cuts several lives off at once.
-    /// - Returns: those that are cut off; for the others the broker did not answer.
-    @concurrent
-    func fence(_ owners: Set<ClusterState.Owner>) async -> [ClusterState.Owner] {
-        await withTaskGroup(of: ClusterState.Owner?.self) { group in
-            for owner in owners {
-                group.addTask {
-                    let facts: Logger.Metadata = [
-                        "member.id": "\(owner.member)", "member.incarnation": "\(owner.incarnation)",
-                    ]
-                    do {
-                        try await self.fence(owner)
-                        self.logger.notice("fenced", metadata: facts)
-                        return owner
-                    } catch {
-                        self.logger.warning("can't fence", metadata: facts.merging(["error": "\(error)"]) { $1 })
-                        return nil
-                    }
-                }
-            }
-            var fenced: [ClusterState.Owner] = []
-            for await owner in group { owner.map { fenced.append($0) } }
-            return fenced
-        }
-    }
-
     /// Cuts a life off: after this nothing that it publishes can enter a queue.
     ///
     /// The exchange is deleted, never unbound: a publish that no binding takes is confirmed, and gone.
