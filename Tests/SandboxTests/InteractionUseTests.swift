@@ -55,14 +55,10 @@ import Testing
     ]
 
     init() throws {
-        var world = World()
-        world.now = Timestamp(milliseconds: 1_767_323_045_678)
-        let hash = try #require(PasswordHash(of: "flotilla", iterations: 1))
-        try DemoWorld.fill(&world, passwords: [hash, hash], botToken: "T")
+        let world = try DemoWorld.atRest()
         self.alice = try #require(world.accounts["alice"]).userID
         self.bob = try #require(world.accounts["bob"]).userID
         self.general = try #require(world.guilds[DemoWorld.harborID]?.channelIDs.all.first)
-        _ = world.takeDispatches()
         self.world = world
     }
 
