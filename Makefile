@@ -36,7 +36,21 @@ test: setup ## All tests, beside private stores; TEST_FILTER=regex for some
 bench: setup ## Benchmarks against the limit, one JSON object a line; BENCH="redis --rounds 3" for some
 	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) --product flotilla >&2
 	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) -c release --product flotilla-bench >&2
+	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) -c release --product flotilla >&2
 	@$(TIED) scripts/test-with-stores scripts/run-bench
+
+SEEDS ?= 10000
+BUG_SEEDS ?= 1000
+
+# Twice the same in processes of their own shows that nothing hangs on the order of a hash table.
+.PHONY: simulate
+simulate: setup ## The coordinator's core under seeded faults in virtual time: make simulate SEEDS=10000
+	@$(TIED) swift build $(SWIFT_BUILD_FLAGS) -c release --product flotilla-simulate >&2
+	@$(TIED) .build/release/flotilla-simulate --seeds $(SEEDS)
+	@$(TIED) .build/release/flotilla-simulate --seeds $(BUG_SEEDS) --all-bugs
+	@first=$$(.build/release/flotilla-simulate --seeds 50 --digest) \
+		&& test "$$first" = "$$(.build/release/flotilla-simulate --seeds 50 --digest)" \
+		|| { echo "the same seeds did something else in another process" >&2; exit 1; }
 
 SEED ?=
 MINUTES ?= 10

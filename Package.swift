@@ -102,8 +102,9 @@ let package = Package(
         module("ClusterAPI", in: "Common", ["Discord"]),
         module(
             "ClusterClient", in: "Common",
-            ["ClusterAPI", "Runtime", asyncHTTPClient, logging, nioCore, nioFoundation, nioHTTP1]),
+            ["ClusterAPI", "Discord", "Runtime", asyncHTTPClient, logging, nioCore, nioFoundation, nioHTTP1, nioPosix]),
         module("ControlAPI", in: "Common", ["ClusterAPI", "Discord", nioCore, nioFoundation]),
+        module("Applications", in: "Common", ["Discord", "Runtime"]),
         module("HTTPAPI", in: "Common", ["ClusterAPI", "Runtime", hummingbird, logging, nioCore, nioFoundation]),
 
         // Roles: libraries, so that tests drive them in-process.
@@ -112,24 +113,26 @@ let package = Package(
         module(
             "Coordinator",
             [
-                "AMQP", "ClusterAPI", "ControlAPI", "CoordinatorCore", "Discord", "HTTPAPI", "Postgres", "Runtime",
+                "AMQP", "Applications", "ClusterAPI", "ControlAPI", "CoordinatorCore", "Discord", "HTTPAPI", "Postgres",
+                "Runtime",
                 "Schema", asyncHTTPClient, deque, hummingbird,
                 lifecycle,
                 logging, nioCore, nioFoundation, nioHTTP1, nioPosix,
-            ]
+            ],
+            resources: [.copy("Resources/openapi.json")]
         ),
         module(
             "Shard",
             [
-                "AMQP", "ClusterAPI", "ClusterClient", "ControlAPI", "Discord", "Gateway", "GuildCache", "Redis",
-                "Runtime", deque, lifecycle, logging, nioCore, nioPosix, signals,
+                "AMQP", "Applications", "ClusterAPI", "ClusterClient", "ControlAPI", "Discord", "Gateway", "GuildCache",
+                "Redis", "Runtime", deque, lifecycle, logging, nioCore, nioPosix, signals,
             ]
         ),
         module(
             "Worker",
             [
-                "AMQP", "ClusterAPI", "ClusterClient", "ControlAPI", "Discord", "GuildCache", "Redis", "Runtime",
-                asyncHTTPClient, lifecycle, logging, nioCore,
+                "AMQP", "Applications", "ClusterAPI", "ClusterClient", "ControlAPI", "Discord", "GuildCache", "Redis",
+                "Runtime", asyncHTTPClient, deque, lifecycle, logging, nioCore,
                 nioFoundation,
                 nioHTTP1, nioPosix,
             ]
@@ -161,13 +164,15 @@ let package = Package(
             ]
         ),
 
+        // `flotilla ctl` without its command line.
+        module("OperatorConsole", ["ClusterAPI", "ClusterClient", "Discord", "Runtime", signals]),
+
         // Executables: thin.
         .executableTarget(
             name: "FlotillaCLI",
             dependencies: [
-                "APIServer", "Coordinator", "LocalStack", "Postgres", "Runtime", "Schema", "Shard", "Worker",
-                argumentParser, lifecycle,
-                logging,
+                "APIServer", "ClusterAPI", "ClusterClient", "Coordinator", "Discord", "LocalStack", "OperatorConsole",
+                "Postgres", "Runtime", "Schema", "Shard", "Worker", argumentParser, lifecycle, logging,
             ],
             path: "Sources/FlotillaCLI",
             swiftSettings: settings
@@ -189,9 +194,10 @@ let package = Package(
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "AMQP", "CBaselines", "ClusterAPI", "ClusterClient", "Discord", "Gateway", "GuildCache", "Postgres",
-                "Redis", "Runtime", "Sandbox", "Shard", argumentParser, lifecycle, logging, nioCore, nioPosix,
-                subprocess,
+                "AMQP", "CBaselines", "ClusterAPI", "ClusterClient", "CoordinatorCore", "Discord", "Gateway",
+                "GuildCache",
+                "Postgres", "Redis", "Runtime", "Sandbox", "Shard", argumentParser, asyncHTTPClient, lifecycle, logging,
+                nioCore, nioHTTP1, nioPosix, subprocess,
             ],
             path: "LoadTests/Bench",
             swiftSettings: settings
@@ -201,8 +207,8 @@ let package = Package(
         .target(
             name: "Harness",
             dependencies: [
-                "AMQP", "ClusterAPI", "ClusterClient", "LocalStack", "Redis", "Runtime", "TestSupport",
-                asyncHTTPClient, logging, nioCore, nioFoundation, nioHTTP1, nioPosix,
+                "AMQP", "ClusterAPI", "ClusterClient", "Discord", "GuildCache", "LocalStack", "Redis", "Runtime",
+                "TestSupport", asyncHTTPClient, logging, nioCore, nioFoundation, nioHTTP1, nioPosix,
             ],
             path: "LoadTests/Harness",
             swiftSettings: settings
@@ -231,7 +237,7 @@ let package = Package(
         // What tests share: servers, processes, clocks, fixtures.
         .target(
             name: "TestSupport",
-            dependencies: ["Runtime", logging, nioCore, nioPosix],
+            dependencies: ["ClusterAPI", "Discord", "Runtime", logging, nioCore, nioPosix],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
@@ -246,15 +252,19 @@ let package = Package(
         tests("RedisTests", ["Redis", logging, nioCore, nioEmbedded, nioPosix, nioSSL]),
         tests("GuildCacheTests", ["Discord", "GuildCache", "Redis", logging, nioCore, nioPosix]),
         tests("PostgresTests", ["Postgres", logging]),
+        tests("ApplicationsTests", ["Applications", "Discord", "Runtime"]),
         tests("ClusterAPITests", ["ClusterAPI", "Discord"]),
-        tests("ClusterClientTests", ["ClusterAPI", "ClusterClient", "Runtime", logging, nioCore, nioHTTP1, nioPosix]),
+        tests(
+            "ClusterClientTests",
+            ["ClusterAPI", "ClusterClient", "Discord", "Runtime", logging, nioCore, nioHTTP1, nioPosix]),
         tests("ControlAPITests", ["ClusterAPI", "ControlAPI", "Discord", nioCore]),
         tests("CoordinatorCoreTests", ["ClusterAPI", "CoordinatorCore", "Discord"]),
         tests(
             "CoordinatorTests",
             [
-                "AMQP", "ClusterAPI", "ControlAPI", "Coordinator", "CoordinatorCore", "Discord", "Postgres", "Runtime",
-                "Schema", lifecycle, logging, nioCore, nioPosix,
+                "AMQP", "Applications", "ClusterAPI", "ControlAPI", "Coordinator", "CoordinatorCore", "Discord",
+                "Postgres", "Runtime", "Schema", asyncHTTPClient, hummingbird, lifecycle, logging, nioCore, nioHTTP1,
+                nioPosix,
             ]
         ),
         tests(
@@ -266,8 +276,8 @@ let package = Package(
         tests(
             "WorkerTests",
             [
-                "AMQP", "ClusterAPI", "ControlAPI", "Discord", "GuildCache", "Redis", "Runtime", "Worker", logging,
-                nioCore, nioHTTP1, nioPosix,
+                "AMQP", "Applications", "ClusterAPI", "ClusterClient", "ControlAPI", "Discord", "GuildCache", "Redis",
+                "Runtime", "Worker", logging, nioCore, nioHTTP1, nioPosix,
             ]),
         tests(
             "APIServerTests",
@@ -280,7 +290,11 @@ let package = Package(
             ["Discord", "Gateway", "Runtime", "Sandbox", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix]),
         tests(
             "LocalStackTests", ["AMQP", "ClusterAPI", "Discord", "LocalStack", logging, nioCore, nioPosix, system]),
-        tests("HarnessTests", ["AMQP", "Harness", logging, nioCore, nioPosix]),
+        tests("OperatorConsoleTests", ["ClusterAPI", "ClusterClient", "Discord", "OperatorConsole", "Runtime"]),
+        tests("SimulationTests", ["Simulation"]),
+        tests(
+            "HarnessTests",
+            ["AMQP", "ClusterAPI", "Discord", "GuildCache", "Harness", "Redis", logging, nioCore, nioPosix]),
         .testTarget(
             name: "FuzzTests",
             dependencies: fuzzed,

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Gateway
 import Logging
 
 /// Compares our clients with the limit that C programs reach on the same machine, in the same run, against the same
@@ -16,7 +17,7 @@ struct BenchCommand: AsyncParsableCommand {
             """)
 
     enum Scenario: String, CaseIterable, ExpressibleByArgument {
-        case amqp, redis, postgres, gateway, ingest, pipeline, idle, flat
+        case amqp, redis, postgres, gateway, ingest, pipeline, idle, flat, plan, renewals
         case guildLoad = "guild-load"
     }
 
@@ -29,14 +30,21 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: "Seconds of one round where the benchmark may choose. From 0.1 to 60.")
     var seconds = 2.0
 
-    @Option(help: "Minutes that flat takes; it stops the broker's process for a tenth of them. From 0.2 to 60.")
+    @Option(help: "Minutes that flat takes. From 0.5 to 60.")
     var minutes = 10.0
+
+    @Option(help: "Seconds in the middle of flat for which the broker's process stands still; by default a tenth.")
+    var stall: Double?
 
     @Option(help: .hidden)
     var serveReplay: Int?
 
+    @Option(help: .hidden)
+    var onlyHere: String?
+
     func validate() throws {
-        guard (0.2...60).contains(self.minutes) else { throw ValidationError("--minutes takes 0.2 to 60") }
+        guard (0.5...60).contains(self.minutes) else { throw ValidationError("--minutes takes 0.5 to 60") }
+        guard (1...1800).contains(self.stall ?? 1) else { throw ValidationError("--stall takes 1 to 1800") }
         guard (1...25).contains(self.rounds) else { throw ValidationError("--rounds takes 1 to 25") }
         guard (0.1...60).contains(self.seconds) else { throw ValidationError("--seconds takes 0.1 to 60") }
     }
@@ -48,6 +56,9 @@ struct BenchCommand: AsyncParsableCommand {
             return handler
         }
         if let serveReplay { return try await ReplayProcess.serve(events: serveReplay) }
+        if let compression = self.onlyHere.flatMap({ GatewayCompression(rawValue: $0) }) {
+            return try await IdleBenchmark.measure(compression, for: .seconds(self.seconds))
+        }
         let rounds = Rounds(count: self.rounds, length: .seconds(self.seconds))
         let usual = Scenario.allCases.filter { $0 != .flat }
         for scenario in self.scenarios.isEmpty ? usual : self.scenarios {
@@ -59,8 +70,16 @@ struct BenchCommand: AsyncParsableCommand {
             case .ingest: try await IngestBenchmark().run(rounds)
             case .guildLoad: try await GuildLoadBenchmark(url: try Self.url("FLOTILLA_TEST_REDIS_URL")).run(rounds)
             case .idle: try await IdleBenchmark().run(rounds)
+            case .plan: PlanBenchmark().run(rounds)
+            case .renewals:
+                try await RenewalBenchmark(
+                    database: try Self.url("FLOTILLA_TEST_DATABASE_URL"), broker: try Self.url("FLOTILLA_TEST_AMQP_URL")
+                ).run(rounds)
             case .flat:
-                try await FlatBenchmark(url: try Self.url("FLOTILLA_TEST_AMQP_URL"), minutes: self.minutes).run()
+                try await FlatBenchmark(
+                    url: try Self.url("FLOTILLA_TEST_AMQP_URL"), minutes: self.minutes,
+                    stall: self.stall.map { .seconds($0) }
+                ).run()
             case .pipeline: try await PipelineBenchmark(url: try Self.url("FLOTILLA_TEST_AMQP_URL")).run(rounds)
             }
         }

@@ -31,6 +31,8 @@ struct Measurement {
     private var ratios: [Double] { zip(self.ours, self.limit).map { $0 / $1 } }
     private var ratio: Double { Self.median(self.ratios) }
 
+    var isMet: Bool { self.goal.isMet(by: self.ratio, value: Self.median(self.ours)) }
+
     /// Prints the line, and the spread for people.
     func report() {
         let value = Self.text(Self.median(self.ours))
@@ -40,7 +42,7 @@ struct Measurement {
             #"{"scenario":"\#(self.scenario)","metric":"\#(self.metric)","value":\#(value),"unit":"\#(self.unit)","#
                 + #""limit":\#(limit),"ratio":\#(ratio)}"#,
             to: .standardOutput)
-        let verdict = self.goal.isMet(by: self.ratio, value: Self.median(self.ours)) ? "met" : "MISSED"
+        let verdict = self.isMet ? "met" : "MISSED"
         let comparison =
             self.limit.isEmpty
             ? "" : ", limit \(Self.spread(self.limit)), ratio \(Self.spread(self.ratios))"

@@ -22,10 +22,13 @@ struct PipelineBenchmark {
     func run(_ rounds: Rounds) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let topology = try await LaneTopology(url: self.url, group: group)
-        let consumer = try await CountingConsumer(url: self.url, on: group.next())
-        try await self.throughput(rounds, consumer, topology, group)
-        try await self.delay(rounds, consumer, group)
-        await consumer.close()
+        try await CountingConsumer.run(url: self.url, on: group.next()) { consumer in
+            try await self.throughput(rounds, consumer, topology, group)
+            try await consumer.waitUntilQuiet()
+            // The broker still moves to its queues' files what came in.
+            try await Task.sleep(for: .seconds(3))
+            try await self.delay(rounds, consumer, group)
+        }
         try await topology.close()
         try await group.shutdownGracefully()
     }

@@ -9,12 +9,10 @@ struct ReplayProcess {
     private let process: Process
     private let input: Pipe
 
-    /// - Parameter events: of each session, then silence.
-    static func start(events: Int) throws -> ReplayProcess {
-        let process = Process()
+    /// - Parameter events: of each session, then silence; nil: without end.
+    static func start(events: Int? = nil) throws -> ReplayProcess {
+        let process = OwnProcess.make(["--serve-replay", "\(events ?? 0)"])
         let (input, output) = (Pipe(), Pipe())
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["--serve-replay", "\(events)"]
         process.standardInput = input
         process.standardOutput = output
         try process.run()
@@ -31,9 +29,11 @@ struct ReplayProcess {
     }
 
     /// What the process runs: prints the gateway's URL, and serves until standard input ends.
+    ///
+    /// - Parameter events: 0: without end.
     static func serve(events: Int) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let gateway = try await ReplayGateway.start(options: .init(events: events), group: group)
+        let gateway = try await ReplayGateway.start(options: .init(events: events == 0 ? nil : events), group: group)
         FileHandle.standardOutput.write(Data("\(gateway.url)\n".utf8))
         let ended = group.next().makePromise(of: Void.self)
         Thread.detachNewThread {

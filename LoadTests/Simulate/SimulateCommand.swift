@@ -35,6 +35,15 @@ struct SimulateCommand: AsyncParsableCommand {
     @Flag(help: "List the bugs that can be planted.")
     var listBugs = false
 
+    @Flag(help: "Print nothing but a number that is the same when all schedules did the same.")
+    var digest = false
+
+    func validate() throws {
+        guard (1...100_000_000).contains(self.seeds) else { throw ValidationError("--seeds takes 1 to 100000000") }
+        guard (1...256).contains(self.jobs ?? 1) else { throw ValidationError("--jobs takes 1 to 256") }
+        guard self.from <= .max - UInt64(self.seeds) else { throw ValidationError("--from is too high for --seeds") }
+    }
+
     func run() async throws {
         if self.listBugs { return PlantedBug.allCases.forEach { print($0.rawValue) } }
         let bug = try self.bug.map { name in
@@ -44,7 +53,11 @@ struct SimulateCommand: AsyncParsableCommand {
             }
             return bug
         }
-        if let seed { return self.show(seed, bug: bug) }
+        if let seed { return try self.show(seed, bug: bug) }
+        if self.digest {
+            let done = await ScheduleRunner(from: self.from, count: self.seeds, bug: bug).run(jobs: self.tasks)
+            return print(String(done.digest, radix: 16))
+        }
         if self.allBugs {
             var missed: [String] = []
             for bug in PlantedBug.allCases {
@@ -54,8 +67,12 @@ struct SimulateCommand: AsyncParsableCommand {
                 )
                 if found == nil { missed.append(bug.rawValue) }
             }
-            guard missed.isEmpty else { throw ExitCode.failure }
-            return
+            let count = PlantedBug.allCases.count
+            guard missed.isEmpty else {
+                print("\(missed.count) of \(count) planted bugs are not seen: \(missed.joined(separator: ", "))")
+                throw ExitCode.failure
+            }
+            return print("all \(count) planted bugs are seen within \(self.seeds) schedules")
         }
         if let bug {
             guard let found = await self.firstViolation(bug: bug) else {
@@ -67,11 +84,13 @@ struct SimulateCommand: AsyncParsableCommand {
         try await self.runAll()
     }
 
-    private func show(_ seed: UInt64, bug: PlantedBug?) {
+    private func show(_ seed: UInt64, bug: PlantedBug?) throws {
         let result = Simulation(seed: seed, bug: bug, isTracing: true).run()
         for line in result.trace { print(line) }
-        print("seed \(seed): \(result.steps) steps, digest \(String(result.digest, radix: 16)), \(result.counts)")
+        print("seed \(seed): \(result.steps) steps, digest \(String(result.digest, radix: 16))")
+        print(result.counts)
         print(result.violation?.description ?? "nothing that must not be")
+        guard result.violation == nil else { throw ExitCode.failure }
     }
 
     private func firstViolation(bug: PlantedBug) async -> ScheduleResult? {
@@ -99,6 +118,7 @@ struct SimulateCommand: AsyncParsableCommand {
             print("\nseed \(first.seed) again, its last steps:")
             for line in replay.trace.suffix(120) { print(line) }
             print(replay == first.withoutTrace(of: replay) ? "it did the same again" : "IT DID SOMETHING ELSE")
+            print("all of them: flotilla-simulate --seed \(first.seed)")
         }
         throw ExitCode.failure
     }

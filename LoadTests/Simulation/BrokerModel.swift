@@ -4,6 +4,8 @@ import CoordinatorCore
 /// RabbitMQ: exchanges of members' lives, and all queues as one.
 struct BrokerModel {
     var isUp = true
+    /// The longest that a message or a confirm takes while an alarm holds publishers up, in seconds.
+    var slowness: Double = 0
     /// Counts restarts: each ends every connection.
     var incarnation = 0
     /// True: what is published to it enters queues. False, with a planted bug: it was unbound.
@@ -21,6 +23,7 @@ extension Simulation {
                 throw self.violation("I1", "\(owner.member).\(owner.incarnation) was another life's name")
             }
             self.broker.exchanges[owner] = true
+            self.checks.ownersHaveChanged = true
         case .fence(let owner):
             guard self.database.isOver(owner) else {
                 throw self.violation(
@@ -44,7 +47,12 @@ extension Simulation {
                 Item(node: message.node, life: message.life, event: .cutOff(connection: message.connection)),
                 from: self.brokerNode, to: message.node, last: &member.lastFromBroker, delay: self.brokerDelay())
         }
-        if isBound { try self.enqueue(message) }
+        if isBound {
+            try self.enqueue(message)
+        } else if message.items.contains(where: { if case .event = $0 { true } else { false } }) {
+            throw self.violation(
+                "I6", "\(message.owner.member).\(message.owner.incarnation) gets a confirm of what is in no queue")
+        }
         guard isCurrent else { return }
         self.stream(
             Item(
@@ -65,8 +73,9 @@ extension Simulation {
                     self.checks.contents[content].isQueued = true
                 }
             case .muted: break
-            case .gap:
+            case .gap(let gap):
                 self.result.counts.gaps += 1
+                gap.session?.isMourned = true
                 self.checks.gaps[message.run.grant.slot, default: []].append(self.now)
             }
         }

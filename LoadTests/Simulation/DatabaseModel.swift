@@ -17,6 +17,8 @@ struct DatabaseModel {
     var skew: VirtualTime = 0
     /// The longest that a question takes while it is slow, in seconds.
     var slowness: Double = 0
+    /// Some of the connections to it are stuck: what goes through one of those arrives late.
+    var hasStuckConnections = false
 
     var leader: Leader?
     var members: [String: StateBatch.MemberRow] = [:]
@@ -27,6 +29,7 @@ struct DatabaseModel {
     var generations: [Snowflake: Int] = [:]
     var gaps: [ClusterState.GapState] = []
     var reshards: [Snowflake: Reshard] = [:]
+    var restart: RollingRestart?
     var permits: [Simulation.Bucket: VirtualTime] = [:]
 
     func load(now: VirtualTime) -> LoadedState {
@@ -58,7 +61,8 @@ struct DatabaseModel {
         loaded.latestGenerations = self.generations
         loaded.gaps = self.gaps.suffix(ClusterView.mostGaps)
         loaded.reshards = self.reshards
-        let recent = now + self.skew - 3_000_000
+        loaded.restart = self.restart
+        let recent = now + self.skew - 15_000_000
         for (bucket, at) in self.permits where at > recent {
             loaded.recentPermits[bucket.application, default: 0] += 1
         }
@@ -88,6 +92,7 @@ struct DatabaseModel {
             self.reshards[id] = reshard
             if let reshard { self.generations[id] = max(reshard.to, self.generations[id] ?? 0) }
         }
+        if let restart = batch.restart { self.restart = restart }
     }
 
     /// Whether this life is over, as written down.
@@ -113,6 +118,11 @@ extension Simulation {
             let isHeld = self.database.leader.map { $0.epoch == epoch && $0.expiresAt > time } ?? false
             if isHeld { self.database.leader?.expiresAt = time + Self.leaderDuration }
             outcome = .renewed(isHeld)
+        case .resign(let epoch):
+            // The next leader need not wait for its end.
+            let time = self.databaseTime
+            if self.database.leader?.epoch == epoch { self.database.leader?.expiresAt = time }
+            return
         case .load: outcome = .loaded(self.database.load(now: self.now))
         case .save(let batch, let epoch): outcome = try self.save(batch, epoch: epoch)
         case .permit(let bucket, let epoch):
@@ -158,7 +168,7 @@ extension Simulation {
             // One that was on its way for too long.
             guard self.bug == .lateSaveUndoesNewer else { return .notSaved(isLeadershipLost: false) }
         }
-        self.database.leader?.batch = batch.number
+        self.database.leader?.batch = max(leader.batch, batch.number)
         var batch = batch
         if self.bug == .watermarkOfAnotherSession { self.mixUp(&batch) }
         try self.checkWritten(batch)
@@ -167,7 +177,10 @@ extension Simulation {
             self.checks.givenUp.append((gap.slot.application, self.now))
         }
         let reshards = self.database.reshards
+        let restart = self.database.restart
         self.database.write(batch)
+        if restart == nil, self.database.restart != nil { self.result.counts.restarts += 1 }
+        if restart?.waiting.isEmpty == true, self.database.restart == nil { self.result.counts.restartsDone += 1 }
         for (id, reshard) in batch.reshards.sorted(by: { $0.key < $1.key }) {
             self.trace(
                 "reshard of \(id): \(reshard.map { "\($0.phase) joined \($0.joined) left \($0.left)" } ?? "over")")

@@ -8,6 +8,8 @@ struct DiscordModel {
     struct Starts {
         var total: Int
         var remaining: Int
+        /// IDENTIFYs that came so late that nobody could know of them any more.
+        var heldUp = 0
         var resetsAt: VirtualTime
         let reserve: Int
         let maxConcurrency: Int
@@ -23,8 +25,17 @@ struct DiscordModel {
     var lastIdentify: [Simulation.Bucket: (arrived: VirtualTime, punctual: VirtualTime)] = [:]
     /// IDENTIFYs are answered with op 9 meanwhile.
     var refusesIdentifies = false
-    var isAway = false
     let applications: [Scenario.Application]
+    /// IDENTIFYs of an application that were refused in a row.
+    var storms: [Snowflake: Storm] = [:]
+    /// When sessions of an application began lately.
+    var begun: [Snowflake: [VirtualTime]] = [:]
+
+    struct Storm {
+        let since: VirtualTime
+        var refused = 0
+        var slots: Set<Slot> = []
+    }
 
     init(_ scenario: Scenario) {
         self.applications = scenario.applications
@@ -40,7 +51,9 @@ struct DiscordModel {
     mutating func resetStarts(_ application: Snowflake, now: VirtualTime) {
         guard let starts = self.starts[application], starts.resetsAt <= now else { return }
         self.starts[application]?.remaining = starts.total
-        self.starts[application]?.resetsAt = now + 86_400_000_000
+        self.starts[application]?.heldUp = 0
+        // What the faults have used up is there again for the quiet.
+        self.starts[application]?.resetsAt = now < Scenario.faultsEnd ? Scenario.faultsEnd : now + 86_400_000_000
     }
 
     mutating func facts(now: VirtualTime) -> [DiscordApplication] {
@@ -104,15 +117,21 @@ extension Simulation {
         self.discord.lastIdentify[bucket] = (self.now, max(punctual, last?.punctual ?? 0))
         let isEarly = last.map { self.now - $0.arrived < 5_000_000 } ?? false
         self.discord.starts[application]?.remaining -= 1
-        if starts.remaining - 1 < starts.reserve {
+        if self.now - sentAt > self.scenario.soundPolicy.identify.way.microseconds {
+            // Held up by the network for longer than anybody counts with: what the reserve is for.
+            self.discord.starts[application]?.heldUp += 1
+        } else if starts.remaining - 1 + starts.heldUp < starts.reserve {
             throw self.violation(
                 "I7",
                 "\(starts.remaining - 1) of \(starts.total) session starts are left, with a reserve of \(starts.reserve)"
             )
         }
         if isEarly || self.discord.refusesIdentifies || self.random.chance(0.01) {
+            try self.checkStorm(slot)
             return self.tell(.invalidSession, on: link)
         }
+        self.discord.storms[application] = nil
+        self.discord.begun[application, default: []].append(self.now)
         let session = Session(id: self.discord.sessions.count, slot: slot, numShards: link.run.grant.numShards)
         self.discord.sessions.append(session)
         self.discord.live[slot, default: []].append(session)
@@ -171,6 +190,7 @@ extension Simulation {
                 generations.append(each)
             }
         }
+        self.checks.contents[content].isResharded = reshard != nil
         for (generation, numShards) in generations {
             let slot = Slot(application: application.id, generation: generation, shard: guild % numShards)
             let sessions = self.discord.live[slot] ?? []
@@ -198,6 +218,7 @@ extension Simulation {
                 case .switching?, .rollingBack?: isNew == (lane < reshard?.left ?? 0)
                 }
             if isResponsible {
+                self.checks.contents[content].slot = slot
                 self.checks.contents[content].session = heard
             } else {
                 self.checks.contents[content].other = heard

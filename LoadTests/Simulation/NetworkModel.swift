@@ -35,6 +35,7 @@ struct NetworkModel {
 extension Simulation {
     /// A request, or an answer to one: on a blocked way it is lost, or comes late.
     func send(_ item: Item, from: Int, to: Int, delay: VirtualTime) {
+        if self.scenario.losses > 0, !self.isQuiet, self.random.chance(self.scenario.losses) { return }
         guard self.network.isBlocked(from: from, to: to) else { return self.queue.push(item, at: self.now + delay) }
         if self.random.chance(0.5) { self.network.wait(item, from: from, to: to) }
     }
@@ -66,6 +67,7 @@ extension Simulation {
     }
 
     func brokerDelay() -> VirtualTime {
-        self.random.chance(0.05) ? self.random.time(0.001, 0.2) : self.random.time(0.0003, 0.002)
+        if self.broker.slowness > 0 { return self.random.time(0.01, self.broker.slowness) }
+        return self.random.chance(0.05) ? self.random.time(0.001, 0.2) : self.random.time(0.0003, 0.002)
     }
 }

@@ -8,8 +8,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case visibleBeforeSaved
     /// A write that failed counts as done.
     case failedSaveCountsAsDone
-    /// A write that was refused for the epoch counts as done.
-    case refusedSaveCountsAsDone
+    /// A coordinator goes on after its time to lead, and takes PostgreSQL's no for a yes.
+    case leaderWithoutEnd
     /// An older write that arrives late undoes a newer one.
     case lateSaveUndoesNewer
     /// A new leader reads the state before it leads.
@@ -24,6 +24,8 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case watermarkOfAnotherSession
     /// When a bucket was used is kept in the coordinator's memory.
     case permitsInMemory
+    /// A renewal that was on its way for long counts like the latest: its watermark and its session are taken.
+    case lateRenewalsCount
     /// Whether a bucket is free is read, and written down a moment later.
     case permitsReadThenWritten
     // The broker.
@@ -38,12 +40,14 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case spacingWithoutValidity
     /// The whole session start limit is used.
     case noReserve
+    /// IDENTIFYs go on however many of them fail.
+    case stormBrakeOff
     /// Discord's count is taken as it is, without what was permitted meanwhile.
     case budgetForgetsPermits
-    /// A lane is switched without an overlap.
+    /// A lane is switched without an overlap, wherever the old generation is.
     case reshardWithoutOverlap
-    /// A reshard goes on though not everybody has applied the last step.
-    case reshardWithoutWaiting
+    /// A reshard takes the new generation for ready before it is.
+    case reshardBeforeReady
     // Members.
     /// A permit's time counts from its answer.
     case permitCountsFromAnswer
@@ -61,6 +65,14 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case gapToldTooEarly
     /// A session that nobody told of before its owner died is passed over.
     case forgetsUnknownSessions
-    /// Grants of an answer that came late are applied.
+    /// Answers are applied in the order in which they come, also those to requests that were given up.
     case appliesOldAnswers
+
+    /// Only where the shard count is changed.
+    var needsReshard: Bool {
+        switch self {
+        case .reshardWithoutOverlap, .reshardBeforeReady: true
+        default: false
+        }
+    }
 }

@@ -59,6 +59,8 @@ final class CoordinatorProcess: Process {
     var core: CoordinatorCore?
     var callers: [Int: Caller] = [:]
     var requests = 0
+    /// What operators asked for.
+    var operations: [Int: OperatorRequest.Name] = [:]
     /// Questions to PostgreSQL and the broker without an answer yet.
     var open: [Int: Open] = [:]
     var questions = 0
@@ -69,11 +71,19 @@ final class CoordinatorProcess: Process {
     var permits: [Simulation.Bucket: VirtualTime] = [:]
 
     enum Open {
-        case ask, renew, load
+        case ask, renew, load, resign
         case save(Int)
         case permit(Int)
         case admit(ClusterState.Owner)
         case fence(ClusterState.Owner)
+
+        /// Goes through one of several connections; the lease has its own.
+        var isPooled: Bool {
+            switch self {
+            case .load, .save, .permit: true
+            case .ask, .renew, .resign, .admit, .fence: false
+            }
+        }
     }
 
     override func boot(at time: VirtualTime) {
@@ -81,6 +91,7 @@ final class CoordinatorProcess: Process {
         self.term = LeaderTerm(now: .zero)
         self.core = nil
         self.callers = [:]
+        self.operations = [:]
         self.open = [:]
         self.hasBroker = false
         self.earlyState = nil
@@ -193,6 +204,7 @@ final class SlotRun {
     var acknowledged: VirtualTime?
     /// Lost ones whose gap record is not confirmed yet, each with its watermark.
     var lost: [(session: Session?, watermark: Int)] = []
+    /// Gap records that a queue has, and that the coordinator may not know of.
     var gapsToTell: [SessionGap] = []
     var items: [Item] = []
     /// So many of `items` are on their way to the broker.
@@ -225,10 +237,12 @@ final class Session {
     var link: GatewayLink?
     var disconnectedAt: VirtualTime = 0
     var isValid = true
-    /// A process has got its READY. One that nobody knows of has nothing to lose.
+    /// A process that may publish has got its READY. One that nobody knows of has nothing to lose.
     var wasReady = false
     /// Events up to it can't be replayed any more.
     var trimmed = 0
+    /// A queue has the record that tells of its end.
+    var isMourned = false
 
     init(id: Int, slot: Slot, numShards: Int) {
         self.id = id

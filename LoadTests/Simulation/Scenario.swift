@@ -26,13 +26,25 @@ struct Scenario {
     let capacity: Int
     let eventsPerSecond: Double
     let policy: ClusterPolicy
+    /// The same without a planted bug: what the checks hold against.
+    let soundPolicy: ClusterPolicy
     /// Discord forgets what heartbeats acknowledged.
     let trimsAtHeartbeats: Bool
     let replayBuffer: Int
     /// What of each kind of request is sent twice.
     let duplicates: Double
+    /// What part of the requests and answers is lost.
+    let losses: Double
     /// The longest way of a request to the coordinator and to PostgreSQL, in seconds.
     let slowestWay: Double
+    /// Requests are slow from the beginning, while every slot IDENTIFYs.
+    let beginsSlowly: Bool
+    /// How far clocks run wrong at the most, as a part of the time.
+    let clockDrift: Double
+    /// The longest time between two questions to Discord for the session start limit, in seconds.
+    let discovery: Double
+    /// Moments at which a process dies or stands still, and how many of each pass before.
+    let moments: [Moment: Int]
     let reshardAt: VirtualTime?
     let reshardTo: Int
 
@@ -60,8 +72,20 @@ struct Scenario {
         self.trimsAtHeartbeats = random.chance(0.3)
         self.replayBuffer = random.chance(0.2) ? 40 : 1_000
         self.duplicates = random.chance(0.5) ? 0.02 : 0
+        self.losses = random.chance(0.3) ? 0.005 : 0
         self.slowestWay = [0.003, 0.02, 0.2][random.below(3)]
-        let isResharded = random.chance(0.3) || bug == .reshardWithoutOverlap || bug == .reshardWithoutWaiting
+        self.beginsSlowly = random.chance(0.15)
+        self.clockDrift = random.chance(0.3) ? 0.005 : 0.0005
+        self.discovery = [1.5, 5, 30][random.below(3)]
+        var moments: [Moment: Int] = [:]
+        if random.chance(0.5) {
+            for _ in 0...random.below(3) {
+                let moment = Moment.allCases[random.below(Moment.allCases.count)]
+                moments[moment] = random.below(moment.isRare ? 3 : 12)
+            }
+        }
+        self.moments = moments
+        let isResharded = random.chance(0.3) || bug?.needsReshard == true
         self.reshardAt = isResharded ? random.time(18, 40) : nil
         self.reshardTo = random.chance(0.7) ? shards * 2 : max(1, shards / 2)
 
@@ -73,12 +97,17 @@ struct Scenario {
         policy.identify.firstBrake = .seconds(5)
         policy.identify.longestBrake = .seconds(8)
         policy.identify.probe = .seconds(5)
+        policy.identify.brakeWindow = .seconds(15)
+        policy.identify.brakeFailures = 5
+        policy.identify.longestWait = .seconds(10)
         policy.reshard.overlap = .seconds(3)
         policy.reshard.warmUp = .seconds(1)
         policy.reshard.identifySlack = .seconds(20)
         policy.reshard.patience = .seconds(12)
         policy.reshard.settle = .seconds(1)
+        self.soundPolicy = policy
         switch bug {
+        case .stormBrakeOff: policy.identify.brakeFailures = .max
         case .spacingWithoutValidity: policy.identify.validity = .milliseconds(700)
         case .noReserve: policy.identify.reserve = 0
         case .reshardWithoutOverlap: policy.reshard.overlap = .zero

@@ -72,6 +72,7 @@ extension Simulation {
     private func act(_ coordinator: CoordinatorProcess) {
         let now = coordinator.local(self.now)
         if let end = coordinator.term.leadsUntil { coordinator.core?.leads(until: end) }
+        if self.bug == .leaderWithoutEnd { coordinator.core?.leads(until: .seconds(1_000)) }
         coordinator.core?.brokerChanged(isReady: coordinator.hasBroker, now: now)
     }
 
@@ -97,7 +98,9 @@ extension Simulation {
             self.trace("\(coordinator.name) leads, epoch \(epoch)")
             self.result.counts.leaders += 1
             self.ask(.load, .load, coordinator, timeout: .seconds(10))
-        case .giveUp(let reason): self.end(coordinator, reason)
+        case .giveUp(let reason):
+            guard self.bug != .leaderWithoutEnd || coordinator.core == nil else { return }
+            self.end(coordinator, reason)
         case nil: break
         }
     }
@@ -127,6 +130,8 @@ extension Simulation {
         default: break
         }
         let now = coordinator.local(self.now)
+        // A new leader's brake knows of no failures yet.
+        self.discord.storms = [:]
         coordinator.core = CoordinatorCore(
             policy: self.scenario.policy, leader: coordinator.name, leaderEpoch: epoch, loaded: loaded,
             leadsUntil: end, now: now)
@@ -142,7 +147,10 @@ extension Simulation {
     }
 
     private func discover(_ coordinator: CoordinatorProcess) {
-        self.after(self.random.time(20, 30), coordinator.node, coordinator.life, .discover)
+        self.after(
+            self.random.time(self.scenario.discovery * 0.7, self.scenario.discovery), coordinator.node,
+            coordinator.life,
+            .discover)
         let facts = self.discord.facts(now: self.now)
         let askedAt = coordinator.local(self.now)
         // Discord counts when it is asked, and the answer takes its way.
@@ -166,8 +174,11 @@ extension Simulation {
         let asked = DatabaseQuestion(
             node: coordinator.node, life: coordinator.life, question: question,
             incarnation: self.database.incarnation, body: body)
-        let delay =
+        var delay =
             self.database.slowness > 0 ? self.random.time(0.01, self.database.slowness) : self.requestDelay()
+        if self.database.hasStuckConnections, open.isPooled, self.random.chance(0.3) {
+            delay = self.random.time(2, 9)
+        }
         self.send(
             Item(node: self.databaseNode, life: 0, event: .atDatabase(asked)), from: coordinator.node,
             to: self.databaseNode, delay: delay)
@@ -215,11 +226,12 @@ extension Simulation {
         case (.renew, .renewed(false)): self.termAnswered(coordinator, coordinator.term.refused())
         case (.renew, _):
             self.termAnswered(coordinator, coordinator.term.renewalFailed("no answer", now: now))
+        case (.resign, _): break
         case (.load, .loaded(let loaded)): try self.begin(loaded, coordinator)
         case (.load, _): self.end(coordinator, "can't load")
         case (.save(let number), .saved): coordinator.core?.saved(number, now: now)
         case (.save(let number), .notSaved(let isLost)):
-            if self.bug == .refusedSaveCountsAsDone, isLost {
+            if self.bug == .leaderWithoutEnd, isLost {
                 coordinator.core?.saved(number, now: now)
             } else {
                 coordinator.core?.saveFailed(number, isLeadershipLost: isLost, reason: "refused", now: now)
@@ -266,6 +278,7 @@ extension Simulation {
 
     private func perform(_ effect: CoordinatorCore.Effect, _ coordinator: CoordinatorProcess) throws(Violation) {
         let now = coordinator.local(self.now)
+        if let moment = effect.moment, self.isStruck(at: moment, coordinator) { return }
         switch effect {
         case .save(let batch):
             self.trace(
@@ -292,6 +305,9 @@ extension Simulation {
                 .permit(bucket, epoch: coordinator.term.epoch ?? 0), .permit(ticket), coordinator,
                 timeout: .seconds(2))
         case .answer(let request, let answer):
+            if let operation = coordinator.operations.removeValue(forKey: request), case .success = answer {
+                self.result.counts.operations[operation.rawValue, default: 0] += 1
+            }
             guard let caller = coordinator.callers.removeValue(forKey: request) else { return }
             if case .success(.desired(let desired)) = answer { try self.checkVisible(desired, caller) }
             self.reply(answer, to: caller, from: coordinator)
@@ -327,7 +343,12 @@ extension Simulation {
         case .register(let registration):
             coordinator.core?.registerRequested(id, registration, now: now, date: self.date)
         case .renew(let member, var renewal):
-            if self.bug == .reshardWithoutWaiting { renewal = renewal.claimingEverything }
+            switch self.bug {
+            case .reshardWithoutOverlap: renewal = renewal.with(slots: renewal.slots.map { $0.caughtUp })
+            case .reshardBeforeReady: renewal = renewal.with(slots: self.withNewGenerationReady(renewal.slots))
+            case .lateRenewalsCount: renewal = renewal.with(number: .some(nil))
+            default: break
+            }
             coordinator.core?.renewRequested(id, member: member, renewal, now: now, date: self.date)
         case .leave(let member, let final):
             coordinator.core?.leaveRequested(id, member: member, final, now: now, date: self.date)
@@ -346,20 +367,43 @@ extension Simulation {
     }
 
     /// An operator asks whoever leads.
-    func operate(_ request: OperatorRequest) {
+    func operate(_ request: OperatorRequest) throws(Violation) {
         guard let coordinator = self.coordinators.first(where: { $0.core != nil && $0.pausedUntil <= self.now }) else {
             return
         }
         coordinator.requests += 1
         self.trace("operator: \(request.name.rawValue) \(request.member ?? "") \(request.shard ?? -1)")
+        coordinator.operations[coordinator.requests] = request.name
         let begun = coordinator.core?.state.reshards.count ?? 0
+        self.act(coordinator)
         coordinator.core?.operationRequested(
             coordinator.requests, request, by: "operator", now: coordinator.local(self.now), date: self.date)
         if coordinator.core?.state.reshards.count ?? 0 > begun { self.result.counts.reshardsBegun += 1 }
-        do throws(Violation) {
-            try self.drain(coordinator)
-        } catch {
-            self.result.violation = self.result.violation ?? error
+        // The storm brake is let go by hand.
+        if request.name == .retry { self.discord.storms = [:] }
+        try self.drain(coordinator)
+    }
+
+    /// SIGTERM: answers what waits, lets go of the lead, and ends.
+    func stop(_ coordinator: CoordinatorProcess, comesBackAt time: VirtualTime) {
+        guard coordinator.isUp else { return }
+        self.trace("\(coordinator.name) is asked to stop")
+        if coordinator.core != nil, let epoch = coordinator.term.epoch {
+            self.ask(.resign(epoch: epoch), .resign, coordinator, timeout: .seconds(1))
+        }
+        self.crash(coordinator)
+        self.at(time, coordinator.node, -1, .starts)
+    }
+
+    /// A planted bug: whatever is told of a generation that is to come counts as ready.
+    private func withNewGenerationReady(_ slots: [ObservedSlot]) -> [ObservedSlot] {
+        slots.map { slot in
+            guard let reshard = self.database.reshards[slot.slot.application], reshard.to == slot.slot.generation,
+                slot.status != .released, slot.status != .handingOver
+            else { return slot }
+            return ObservedSlot(
+                slot: slot.slot, epoch: slot.epoch, status: .ready, session: slot.session, guilds: slot.guilds,
+                gaps: slot.gaps, acknowledgedMilliseconds: slot.acknowledgedMilliseconds)
         }
     }
 
@@ -372,10 +416,33 @@ extension Simulation {
 }
 
 extension LeaseRenewal {
-    /// A planted bug: whatever is desired counts as applied.
-    fileprivate var claimingEverything: LeaseRenewal {
+    /// For planted bugs: the same with something else in it.
+    fileprivate func with(appliedVersion: Int? = nil, slots: [ObservedSlot]? = nil, number: Int?? = nil) -> Self {
         LeaseRenewal(
-            incarnation: self.incarnation, appliedVersion: 1 << 60, waitMilliseconds: self.waitMilliseconds,
-            slots: self.slots, lanes: self.lanes, draining: self.draining, number: self.number)
+            incarnation: self.incarnation, appliedVersion: appliedVersion ?? self.appliedVersion,
+            waitMilliseconds: self.waitMilliseconds, slots: slots ?? self.slots, lanes: self.lanes,
+            draining: self.draining, number: number ?? self.number)
+    }
+}
+
+extension ObservedSlot {
+    /// For a planted bug: nothing that Discord dispatched is on its way.
+    fileprivate var caughtUp: ObservedSlot {
+        ObservedSlot(
+            slot: self.slot, epoch: self.epoch, status: self.status, session: self.session, guilds: self.guilds,
+            eventsPerSecond: self.eventsPerSecond, gaps: self.gaps, acknowledgedMilliseconds: 0)
+    }
+}
+
+extension CoordinatorCore.Effect {
+    /// What the simulation may kill the process at.
+    fileprivate var moment: Moment? {
+        switch self {
+        case .save: .save
+        case .admit: .admit
+        case .fence: .fence
+        case .takePermit: .takePermit
+        case .answer, .log, .stepDown: nil
+        }
     }
 }

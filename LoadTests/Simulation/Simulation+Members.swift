@@ -66,7 +66,14 @@ extension Simulation {
     private func replied(
         _ id: Int, _ answer: Result<CoordinatorCore.Answer, Problem>, _ member: MemberProcess
     ) throws(Violation) {
-        guard let call = member.calls.removeValue(forKey: id) else { return }
+        guard let call = member.calls.removeValue(forKey: id) else {
+            guard self.bug == .appliesOldAnswers, case .success(.desired(let desired)) = answer, !member.isLeaving
+            else {
+                return
+            }
+            _ = try self.apply(desired, member.slots.map { self.observed($0) }, member)
+            return
+        }
         if case .failure(let problem) = answer, problem.code == .unavailable, self.random.chance(0.7) {
             member.coordinator = 1 - member.coordinator
         }
@@ -96,6 +103,7 @@ extension Simulation {
             return self.after(self.random.time(0.2, most), member.node, member.life, .memberTimer(.register))
         }
         self.trace("\(member.name) is incarnation \(registered.incarnation)")
+        self.reached(.registered, member)
         self.result.counts.incarnations += 1
         member.failures = 0
         member.incarnation = registered.incarnation
@@ -151,6 +159,7 @@ extension Simulation {
             if desired.version >= member.applied || self.bug == .appliesOldAnswers {
                 for slot in told where slot.gaps != nil { self.gapsAreKnown(slot, member) }
                 let changed = try self.apply(desired, told, member)
+                if desired.restart == true { return self.stop(member, comesBackAfter: self.random.time(0.2, 3)) }
                 if hold > 0, changed || desired.version != member.applied { pause = Self.shortestInterval }
                 member.applied = desired.version
             }

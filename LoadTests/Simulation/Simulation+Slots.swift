@@ -23,6 +23,7 @@ extension Simulation {
             run.lost.append((nil, 0))
             run.items.append(.gap(self.gap(run, nil)))
         }
+        self.checks.ownersHaveChanged = true
         member.slots.append(run)
         member.slots.sort { $0.grant.slot < $1.grant.slot }
         self.connect(run, member)
@@ -87,6 +88,7 @@ extension Simulation {
     private func connect(_ run: SlotRun, _ member: MemberProcess) {
         guard !run.isReleasing || self.bug == .releasedWhileRunning else { return }
         self.hangUp(run)
+        self.checks.ownersHaveChanged = true
         let link = GatewayLink(run, node: member.node, life: member.life)
         run.connection = link
         run.state = .connecting
@@ -153,8 +155,12 @@ extension Simulation {
             run.session = session
             run.received = 0
             run.watermark = 0
-            session.wasReady = true
-            self.checks.ready[session.slot, default: []].append(self.now)
+            // One that is cut off already publishes nothing of it.
+            if self.broker.exchanges[run.owner] != nil {
+                session.wasReady = true
+                self.checks.ready[session.slot, default: []].append(self.now)
+            }
+            self.reached(.ready, member)
             self.becomeReady(run, member)
         case .resumed:
             guard run.state == .resuming else { return }
@@ -199,6 +205,7 @@ extension Simulation {
         guard let session = run.session else { return }
         self.trace("\(run.owner.member) \(run.grant.slot) loses \(session.name) at \(run.watermark)")
         self.result.counts.sessionsLost += 1
+        self.reached(.sessionLost, member)
         if self.bug != .noGapRecord {
             if self.bug != .gapToldTooEarly { run.lost.append((session, run.watermark)) }
             run.items.append(.gap(self.gap(run, session)))
@@ -231,6 +238,7 @@ extension Simulation {
             let elapsed = self.bug == .permitCountsFromAnswer ? .zero : member.local(self.now) - askedAt
             if let valid = permit.validMilliseconds, elapsed <= .milliseconds(valid) {
                 run.state = .identifying
+                self.reached(.identify, member)
                 self.tell(.identify(sentAt: self.now), on: link)
                 return self.later(run, .seconds(10), member)
             }
@@ -359,6 +367,7 @@ extension Simulation {
             return self.closeForHandOver(run, member)
         }
         run.isReleased = true
+        self.reached(.released, member)
         self.trace("\(run.owner.member) has let go of \(run.grant.slot)")
     }
 

@@ -42,7 +42,10 @@ package final class Simulation {
         case published(Message)
         case atDiscord(GatewayLink, ToDiscord)
         // The world
-        case traffic, fault, heal(Healing), operates(OperatorRequest), ends
+        case traffic, look, heal(Healing), operation, operates(OperatorRequest), ends
+        case fault(FaultKind)
+        /// A process dies or stands still at a moment that matters.
+        case moment(MomentFault)
     }
 
     enum MemberTimer {
@@ -80,6 +83,8 @@ package final class Simulation {
             case ask(holder: String)
             case renew(epoch: Int64)
             case load
+            /// A leader that stops lets go.
+            case resign(epoch: Int64)
             case save(StateBatch, epoch: Int64)
             case permit(Bucket, epoch: Int64)
             /// The second half of a planted bug.
@@ -133,7 +138,7 @@ package final class Simulation {
     }
 
     enum Healing {
-        case link(Int, Int), database, broker, slowDatabase, slowRequests, identifies, gateway
+        case link(Int, Int), database, broker, slowBroker, slowDatabase, stuckConnections, slowRequests, identifies
     }
 
     let seed: UInt64
@@ -158,6 +163,8 @@ package final class Simulation {
     var broker = BrokerModel()
     var discord: DiscordModel
     var checks = CheckState()
+    /// When processes die at moments that matter: how many of those have to pass yet.
+    var moments: [Moment: Int]
     var isQuiet: Bool { self.now >= Scenario.faultsEnd }
     let date = Date(timeIntervalSince1970: 1_700_000_000)
 
@@ -169,21 +176,23 @@ package final class Simulation {
         self.random = SimulationRandom(seed: seed)
         self.scenario = Scenario(&self.random, bug: bug)
         self.result = ScheduleResult(seed: seed)
+        self.moments = self.scenario.moments
         var random = self.random
-        func drift() -> Double { 1 + (random.fraction() - 0.5) * 0.001 }
-        self.coordinators = (0..<2).map { CoordinatorProcess(node: $0, name: "c\($0)", clockRate: drift()) }
+        let drift = self.scenario.clockDrift
+        func rate() -> Double { 1 + (random.fraction() - 0.5) * 2 * drift }
+        self.coordinators = (0..<2).map { CoordinatorProcess(node: $0, name: "c\($0)", clockRate: rate()) }
         var members: [MemberProcess] = []
         for number in 0..<self.scenario.shardMembers {
             members.append(
                 MemberProcess(
                     node: 2 + members.count, name: "s\(number)", kind: .shard, capacity: self.scenario.capacity,
-                    zone: number % 2 == 0 ? "a" : "b", clockRate: drift()))
+                    zone: number % 2 == 0 ? "a" : "b", clockRate: rate()))
         }
         for number in 0..<self.scenario.workers {
             members.append(
                 MemberProcess(
                     node: 2 + members.count, name: "w\(number)", kind: .worker, capacity: 100, zone: "a",
-                    clockRate: drift()))
+                    clockRate: rate()))
         }
         self.members = members
         self.random = random
@@ -203,6 +212,7 @@ package final class Simulation {
                 self.result.steps += 1
                 if case .ends = next.event.event { break }
                 try self.handle(next.event)
+                try self.checkStep()
             }
             try self.checkEnd()
         } catch {
@@ -218,7 +228,9 @@ package final class Simulation {
         }
         for member in self.members { self.at(self.random.time(0.2, 3), member.node, -1, .starts) }
         self.at(self.random.time(1, 2), Self.world, 0, .traffic)
+        self.at(Scenario.faultsEnd, Self.world, 0, .look)
         self.planFaults()
+        self.planOperations()
         if let reshardAt = self.scenario.reshardAt, let application = self.scenario.applications.first {
             self.at(
                 reshardAt, Self.world, 0,
@@ -247,6 +259,7 @@ package final class Simulation {
     private func handle(_ item: Item) throws(Violation) {
         self.digest(UInt64(bitPattern: self.now))
         self.digest(UInt64(bitPattern: Int64(item.node)))
+        self.digest(self.random.state)
         guard item.node >= 0, item.node < self.databaseNode else { return try self.handleElsewhere(item) }
         guard let process = self.process(item.node) else { return }
         switch item.event {
@@ -284,9 +297,12 @@ package final class Simulation {
         case .published(let message): try self.publish(message)
         case .atDiscord(let link, let what): try self.gatewayReceived(what, on: link)
         case .traffic: self.dispatchTraffic()
-        case .fault: self.strike()
+        case .look: self.lookWhetherWhole()
+        case .fault(let kind): self.strike(kind)
+        case .moment(let fault): self.strike(fault)
+        case .operation: try self.askForSomething()
         case .heal(let healing): self.heal(healing)
-        case .operates(let request): self.operate(request)
+        case .operates(let request): try self.operate(request)
         default: break
         }
     }

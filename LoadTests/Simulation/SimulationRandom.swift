@@ -1,6 +1,6 @@
 /// SplitMix64: the same numbers for the same seed, everywhere.
 struct SimulationRandom: RandomNumberGenerator {
-    private var state: UInt64
+    private(set) var state: UInt64
 
     init(seed: UInt64) { self.state = seed }
 

@@ -19,7 +19,7 @@ package struct ScheduleResult: Sendable, Equatable {
     /// The last lines of what happened, when asked for.
     package internal(set) var trace: [String] = []
 
-    package struct Counts: Sendable, Equatable {
+    package struct Counts: Sendable, Equatable, CustomStringConvertible {
         package var leaders = 0
         package var incarnations = 0
         package var fences = 0
@@ -34,8 +34,35 @@ package struct ScheduleResult: Sendable, Equatable {
         package var reshardsBegun = 0
         package var reshardsDone = 0
         package var reshardsRolledBack = 0
+        package var restarts = 0
+        package var restartsDone = 0
+        /// How often each kind of fault struck.
+        package var faultsByKind: [String: Int] = [:]
+        /// What operators asked for and got.
+        package var operations: [String: Int] = [:]
+        /// The longest time from the end of all faults until every slot was ready, in virtual microseconds.
+        package var longestRecovery: VirtualTime = 0
 
         package init() {}
+
+        package var description: String {
+            func list(_ counts: [String: Int]) -> String {
+                counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+            }
+            return """
+
+                leaders \(self.leaders), incarnations \(self.incarnations), fences \(self.fences), grants \(self.grants)
+                IDENTIFYs \(self.identifies), RESUMEs \(self.resumes), sessions lost \(self.sessionsLost), \
+                gap records \(self.gaps), events \(self.events), repeated \(self.repeats)
+                reshards begun \(self.reshardsBegun), done \(self.reshardsDone), rolled back \(self.reshardsRolledBack); \
+                rolling restarts begun \(self.restarts), done \(self.restartsDone)
+                operations: \(list(self.operations))
+                faults: \(list(self.faultsByKind))
+                the longest time until every slot was ready after the faults: \
+                \(Double(self.longestRecovery) / 1_000_000) s
+                """
+
+        }
 
         package static func += (sum: inout Counts, more: Counts) {
             sum.leaders += more.leaders
@@ -52,6 +79,11 @@ package struct ScheduleResult: Sendable, Equatable {
             sum.reshardsBegun += more.reshardsBegun
             sum.reshardsDone += more.reshardsDone
             sum.reshardsRolledBack += more.reshardsRolledBack
+            sum.restarts += more.restarts
+            sum.restartsDone += more.restartsDone
+            sum.faultsByKind.merge(more.faultsByKind, uniquingKeysWith: +)
+            sum.operations.merge(more.operations, uniquingKeysWith: +)
+            sum.longestRecovery = max(sum.longestRecovery, more.longestRecovery)
         }
     }
 

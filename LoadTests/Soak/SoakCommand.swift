@@ -14,7 +14,7 @@ struct SoakCommand: AsyncParsableCommand {
             standard error: what happens. The exit code is 1 when a verdict is broken; the same seed has the same \
             schedule.
             """,
-        subcommands: [Run.self, Failover.self, ShowSchedule.self],
+        subcommands: [Run.self, Failover.self, Operations.self, ShowSchedule.self],
         defaultSubcommand: Run.self)
 }
 

@@ -5,10 +5,11 @@ import HTTPAPI
 import Hummingbird
 import NIOCore
 import NIOFoundationCompat
+import Runtime
 
 /// `/api/v1` and `/openapi.json`. Anyone who reaches the listener, on loopback unless told otherwise, may read them.
 struct APIRoutes: Sendable {
-    let cluster: ClusterCache
+    let cluster: Cached<ClusterView>
     let health: @Sendable () async -> HealthReport
     let openAPI: ByteBuffer
 
@@ -23,7 +24,7 @@ struct APIRoutes: Sendable {
         v1.get("cluster") { request, _ in
             try Self.refuseQuery(request)
             do {
-                return try Self.answer(try await self.cluster.view())
+                return try Self.answer(try await self.cluster.value())
             } catch let failure as CoordinatorClient.Failure {
                 throw Problem(.unavailable, "the coordinator can't be asked now: \(failure.message)")
             }

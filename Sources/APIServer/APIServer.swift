@@ -19,12 +19,13 @@ package func runAPIServer(_ settings: APIServerSettings, logger: Logger) async t
     let operations = OperationsServer(settings.operations, health: health, metrics: metrics, logger: logger)
     let pool = try PostgresPool(configuration: database, logger: logger)
     let redis = try RedisClient(configuration: redisConfiguration, logger: logger)
-    let coordinator = CoordinatorClient(baseURL: settings.coordinatorURL, token: settings.operatorToken, logger: logger)
-    let cluster = ClusterCache { () throws(CoordinatorClient.Failure) in try await coordinator.cluster() }
+    let coordinator = CoordinatorClient(settings.coordinators, token: settings.operatorToken, logger: logger)
+    // However many dashboards look, the coordinator is asked at most twice a second.
+    let cluster = Cached(freshness: .milliseconds(500)) { try await coordinator.cluster() }
     let checks = HealthChecks(
         logger: logger,
         checks: [
-            "coordinator": { _ = try await cluster.view() },
+            "coordinator": { _ = try await cluster.value() },
             "postgresql": { _ = try await pool.query("select 1", timeout: .seconds(2)) },
             "redis": { _ = try await redis.command("PING") },
         ])

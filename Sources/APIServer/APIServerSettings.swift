@@ -1,4 +1,5 @@
 import ClusterAPI
+import ClusterClient
 import Postgres
 import Redis
 package import Runtime
@@ -7,7 +8,7 @@ package import Runtime
 package struct APIServerSettings: Sendable {
     let host: String
     let port: Int
-    let coordinatorURL: String
+    let coordinators: CoordinatorURLs
     let operatorToken: Secret
     let database: PostgresConfiguration?
     let redis: RedisConfiguration?
@@ -19,8 +20,7 @@ package struct APIServerSettings: Sendable {
         self.host = reader.string(
             "http.host", default: "127.0.0.1", help: "Address that the API and the dashboard are served on.")
         self.port = reader.int("http.port", default: 7500, in: 0...65535, help: "Port of the API and the dashboard.")
-        self.coordinatorURL = reader.string(
-            "coordinator.url", default: "http://127.0.0.1:7400", help: "The coordinator's HTTP API.")
+        self.coordinators = CoordinatorURLs(reader, default: "http://127.0.0.1:7400")
         self.operatorToken = reader.requiredSecret("operator.token", help: "Shown to the coordinator.")
         self.database = reader.parsed(
             "database.url", default: nil, aliases: ["DATABASE_URL"], secret: true,

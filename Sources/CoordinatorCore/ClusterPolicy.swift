@@ -30,10 +30,12 @@ package struct ClusterPolicy: Sendable, Equatable {
 package struct IdentifyPolicy: Sendable, Equatable {
     /// What stays untouched of the session starts, as a part of the whole.
     package var reserve = 0.2
+    /// The longest that a slot is told to wait for session starts: Discord may give more before it said it would.
+    package var longestWait: Duration = .seconds(60)
     /// How long a permit may be used, since it was asked for.
-    package var validity: Duration = .milliseconds(700)
+    package var validity: Duration = .milliseconds(500)
     /// A permit counts as unused only once an IDENTIFY that it let through must have arrived.
-    package var way: Duration = .seconds(2)
+    package var way: Duration = .seconds(15)
     /// A session that was up for so long did not fail.
     package var stableAfter: Duration = .seconds(60)
     /// IDENTIFYs of one slot in a row that may fail before it has to wait.

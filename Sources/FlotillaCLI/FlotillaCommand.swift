@@ -1,4 +1,6 @@
 import ArgumentParser
+import Foundation
+import Runtime
 
 @main
 struct FlotillaCommand: AsyncParsableCommand {
@@ -14,7 +16,31 @@ struct FlotillaCommand: AsyncParsableCommand {
         version: version,
         subcommands: [
             CoordinatorCommand.self, ShardCommand.self, WorkerCommand.self, APICommand.self, MigrateCommand.self,
-            SettingsCommand.self, UpCommand.self, WithStoresCommand.self,
+            SettingsCommand.self, UpCommand.self, WithStoresCommand.self, CtlCommand.self,
         ]
     )
+
+    static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            var command = try await asyncParseAsRoot(arguments)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard arguments.first == "ctl", self.exitCode(for: error) == .validationFailure else {
+                self.exit(withError: error)
+            }
+            var message = self.fullMessage(for: error)
+            if let suggestion = CtlCommand.suggestion(for: Array(arguments.dropFirst())) {
+                message =
+                    "Error: there is no `flotilla ctl \(suggestion.given)`. "
+                    + "Did you mean `flotilla ctl \(suggestion.meant)`?"
+            }
+            StandardError.write("\(message)\n")
+            Foundation.exit(CtlCommand.usageExitCode)
+        }
+    }
 }

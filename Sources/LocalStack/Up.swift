@@ -23,7 +23,7 @@ package func up(options: UpOptions) async throws -> Int32 {
             mark: stack.mark, ports: &ports)
         try ports.save()
         let coordinator = CoordinatorClient(
-            baseURL: roles.addresses.coordinatorURL, token: Secret(stack.secrets.operator),
+            try CoordinatorURLs(roles.addresses.coordinatorURLs), token: Secret(stack.secrets.operator),
             logger: Logger(label: "up", factory: { _ in SwiftLogNoOpLogHandler() }))
         view.say("Flotilla on \(stack.directory.path)")
         try await stack.run(adding: roles.layers(), stopsOnSignals: true, view: view) {

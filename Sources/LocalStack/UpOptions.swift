@@ -6,17 +6,21 @@ package struct UpOptions: Sendable {
     package var executable: String
     /// The sandbox' program; nil stands for `flotilla-sandbox` beside `executable`.
     package var sandboxExecutable: String?
+    /// Coordinators, 1 to 3: one leads, the others stand by.
+    package var coordinators: Int
     /// Shard processes, 1 and more.
     package var shards: Int
     /// Worker processes, 1 and more.
     package var workers: Int
-    /// The caller's environment. `DISCORD_TOKEN` in it stands for Discord itself instead of the sandbox.
+    /// The caller's environment. `DISCORD_TOKEN` or `DISCORD_TOKENS` in it stands for Discord itself instead of the
+    /// sandbox.
     package var environment: [String: String]
 
     package init(
         directory: String = ".flotilla",
         executable: String,
         sandboxExecutable: String? = nil,
+        coordinators: Int = 1,
         shards: Int = 2,
         workers: Int = 2,
         environment: [String: String]
@@ -24,6 +28,7 @@ package struct UpOptions: Sendable {
         self.directory = directory
         self.executable = executable
         self.sandboxExecutable = sandboxExecutable
+        self.coordinators = coordinators
         self.shards = shards
         self.workers = workers
         self.environment = environment

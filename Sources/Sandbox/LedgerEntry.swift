@@ -29,7 +29,7 @@ enum LedgerEntry: Sendable {
     }
 
     case connected(Int64, peer: String?)
-    case disconnected(Int64, session: String?, reason: String)
+    case disconnected(Int64, session: String?, reason: String, isAnswered: Bool)
     case identify(Identify)
     case resume(Int64, session: String, sequence: Int64, outcome: String, replayed: Int?)
     case heartbeat(Int64, session: String?, sequence: Int64?)
@@ -106,10 +106,11 @@ extension ByteBuffer {
         case .connected(let connection, let peer):
             self.writeKind("connected", connection)
             self.writeMember("peer", peer)
-        case .disconnected(let connection, let session, let reason):
+        case .disconnected(let connection, let session, let reason, let isAnswered):
             self.writeKind("disconnected", connection)
             self.writeMember("session", session)
             self.writeMember("reason", reason)
+            if isAnswered { self.writeMember("answered", json: .bool(true)) }
         case .identify(let identify): self.write(identify)
         case .resume(let connection, let session, let sequence, let outcome, let replayed):
             self.writeKind("resume", connection)

@@ -18,7 +18,7 @@ package func makeShard(
     metrics: MetricRegistry,
     logger: Logger
 ) -> some Service {
-    let coordinator = CoordinatorClient(baseURL: settings.coordinatorURL, token: settings.memberToken, logger: logger)
+    let coordinator = CoordinatorClient(settings.coordinators, token: settings.memberToken, logger: logger)
     return makeShard(settings, coordinator: coordinator, health: health, metrics: metrics, logger: logger)
 }
 
@@ -87,8 +87,13 @@ package func makeShard(
         health: health,
         metrics: shardMetrics,
         logger: logger)
-    // Shutdown runs backwards: the broker's connections outlive the member, which flushes through them.
-    return ServiceGroup(services: services + [control, member], logger: logger)
+    // Shutdown runs backwards: the broker's connections outlive the member, which flushes through them. A member that
+    // is to restart ends by itself.
+    return ServiceGroup(
+        configuration: ServiceGroupConfiguration(
+            services: (services + [control]).map { .init(service: $0) }
+                + [.init(service: member, successTerminationBehavior: .gracefullyShutdownGroup)],
+            logger: logger))
 }
 
 private func makeCacheClient(
@@ -111,5 +116,5 @@ package func runShard(_ settings: ShardSettings, logger: Logger) async throws {
     let health = HealthState(required: ["broker", "coordinator"])
     let operations = OperationsServer(settings.operations, health: health, metrics: metrics, logger: logger)
     let shard = makeShard(settings, health: health, metrics: metrics, logger: logger)
-    try await runServices([operations, shard], logger: logger)
+    try await runServices([operations], until: shard, logger: logger)
 }

@@ -5,6 +5,7 @@ package final class ShardMetrics: Sendable {
     let events: Counter
     let eventBytes: Counter
     let filtered: Counter
+    let muted: Counter
     let repeated: Counter
     let messages: Counter
     let confirmed: Counter
@@ -37,6 +38,9 @@ package final class ShardMetrics: Sendable {
             "flotilla_shard_event_bytes_total", help: "Bytes of messages received, inflated.")
         self.filtered = registry.counter(
             "flotilla_shard_events_filtered_total", help: "Dispatches that the publish plan drops.")
+        self.muted = registry.counter(
+            "flotilla_shard_events_muted_total",
+            help: "Dispatches that another generation publishes, while the shard count is changed.")
         self.repeated = registry.counter(
             "flotilla_shard_events_repeated_total", help: "Dispatches replayed though received before.")
         self.messages = registry.counter("flotilla_shard_messages_total", help: "Messages sent to the broker.")

@@ -1,5 +1,7 @@
 import AMQP
+import Applications
 import ClusterAPI
+import ClusterClient
 import ControlAPI
 import Foundation
 import Gateway
@@ -8,7 +10,7 @@ package import Runtime
 
 /// Everything a shard process can be told.
 package struct ShardSettings: Sendable {
-    let coordinatorURL: String
+    let coordinators: CoordinatorURLs
     let memberToken: Secret
     let registration: MemberRegistration
     let tokens: ApplicationTokens
@@ -23,8 +25,7 @@ package struct ShardSettings: Sendable {
     package let operations: OperationsServer.Settings
 
     package init(_ reader: SettingsReader, processID: Int32, version: String) {
-        self.coordinatorURL = reader.requiredString(
-            "coordinator.url", example: "http://coordinator:7400", help: "The coordinator's HTTP API.")
+        self.coordinators = CoordinatorURLs(reader, default: nil)
         self.memberToken = reader.requiredSecret("member.token", help: "Shown to the coordinator.")
         let id = reader.string(
             "member.id", default: MemberRegistration.defaultID("shard", processID: processID),
@@ -39,20 +40,7 @@ package struct ShardSettings: Sendable {
                 "shard.capacity", default: 1_000, in: 1...100_000, help: "Most slots that this process runs."),
             zone: reader.string("zone", default: "default", help: "Failure zone of this process."),
             version: version)
-        let token = reader.optionalSecret(
-            "discord.token", aliases: ["DISCORD_TOKEN"],
-            help: "The bot's token, for every application without one of its own.")
-        let list = reader.optionalSecret(
-            "discord.tokens", help: "Tokens of several applications: `application=token` with commas between.")
-        let tokens = ApplicationTokens(only: token, list: list)
-        if tokens == nil {
-            reader.reportProblem(
-                "discord.tokens", given: "***", expected: "`application=token` pairs with commas between")
-        }
-        self.tokens = tokens ?? ApplicationTokens()
-        if token == nil, list == nil {
-            reader.reportProblem("discord.token", given: nil, expected: "the bot's token")
-        }
+        self.tokens = reader.applicationTokens()
         self.broker = reader.parsed(
             "amqp.url", default: nil, aliases: ["AMQP_URL"], secret: true,
             expected: "amqp://user:password@host:port/vhost",

@@ -1,13 +1,14 @@
 import AMQP
+import Applications
 import ClusterAPI
 import ClusterClient
-import Discord
 import Foundation
 import GuildCache
 package import Logging
 import NIOPosix
 import Redis
 import Runtime
+import ServiceLifecycle
 
 /// Builds a worker and runs it until it is told to stop.
 package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws {
@@ -20,18 +21,23 @@ package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws 
     redisConfiguration.scripts += CacheScripts.all
     let redis = try RedisClient(configuration: redisConfiguration, logger: logger)
     let cache = GuildCache(redis: redis)
-    let rest = DiscordREST(
-        apiURL: settings.discordAPIURL, token: settings.discordToken,
-        global: GlobalRateLimit(redis: redis, application: botID(of: settings.discordToken), logger: logger),
-        metrics: metrics, logger: logger)
+    let clients = ApplicationClients(settings.tokens) { entry in
+        var logger = logger
+        logger[metadataKey: "discord.application"] = entry.likelyApplication.map { "\($0)" }
+        return DiscordREST(
+            apiURL: settings.discordAPIURL, token: entry.token,
+            global: GlobalRateLimit(redis: redis, application: limitKey(of: entry), logger: logger),
+            metrics: metrics, logger: logger)
+    }
     let modules: [any WorkerModule] = [PingModule(), HelpModule(), GuildModule(cache: cache)]
     let registry = CommandRegistry(modules: modules)
     let workerMetrics = WorkerMetrics(metrics)
     let handler = DeliveryHandler(
         commands: CommandHandler(registry: registry) { Int64(Date().timeIntervalSince1970 * 1000) },
-        sender: EffectSender(rest: rest, logger: logger),
-        gaps: GapHandler(modules: modules, metrics: workerMetrics, logger: logger), cache: cache,
-        metrics: workerMetrics, logger: logger)
+        sender: EffectSender(clients: clients, logger: logger),
+        gaps: GapHandler(modules: modules, metrics: workerMetrics, logger: logger),
+        overlaps: GenerationOverlaps(), cache: cache,
+        metrics: workerMetrics, logger: logger, limit: DeliveryLimit.limit(prefetch: settings.prefetch))
     let configuration = broker
     let group = MultiThreadedEventLoopGroup.singleton
     let makeConsumer: @Sendable (String, QueueConsumer.Order, @escaping @Sendable (String?) -> Void) -> QueueConsumer =
@@ -45,23 +51,28 @@ package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws 
         }
     let member = WorkerMember(
         registration: settings.member,
-        coordinator: CoordinatorClient(baseURL: settings.coordinatorURL, token: settings.memberToken, logger: logger),
+        coordinator: CoordinatorClient(settings.coordinators, token: settings.memberToken, logger: logger),
         makeLaneConsumer: { makeConsumer("lane.\($0)", .strict) { _ in } },
         commandConsumer: makeConsumer("commands", .none) { health.setReady("broker", failing: $0) },
         health: health, logger: logger)
     var control = broker
     control.connectionName = "flotilla worker \(settings.member.id) commands to shards"
     let shards = ShardControl(configuration: control, eventLoop: group.next(), logger: logger)
-    let registration = CommandRegistration(registry: registry, rest: rest, logger: logger)
-    let refill = GuildRefill(
-        redis: redis, rest: RefillSource(rest: rest), requestsPerSecond: settings.refetchRate,
-        metrics: RefillMetrics(metrics), logger: logger)
-    try await runServices([operations, redis, registration, refill, shards, member], logger: logger)
+    let refillMetrics = RefillMetrics(metrics)
+    let services: [any Service] = clients.all.flatMap { name, rest -> [any Service] in
+        var logger = logger
+        logger[metadataKey: "discord.application"] = "\(name)"
+        return [
+            CommandRegistration(registry: registry, rest: rest, logger: logger),
+            GuildRefill(
+                redis: redis, rest: RefillSource(rest: rest), requestsPerSecond: settings.refetchRate,
+                metrics: refillMetrics, logger: logger),
+        ]
+    }
+    try await runServices([operations, redis] + services + [shards], until: member, logger: logger)
 }
 
-/// A bot token's first part is the bot's id in base64: it names the bot in keys without telling the token.
-private func botID(of token: Secret) -> String {
-    let first = token.reveal().prefix { $0 != "." }
-    let padded = first + String(repeating: "=", count: (4 - first.count % 4) % 4)
-    return Data(base64Encoded: String(padded)).flatMap { String(data: $0, encoding: .utf8) } ?? "bot"
+/// The same in all workers, however each was told of the bot: it names the bot in Redis without telling the token.
+private func limitKey(of entry: ApplicationTokens.Entry) -> String {
+    (entry.token.botID ?? entry.application).map { "\($0)" } ?? "bot"
 }

@@ -4,6 +4,7 @@ struct WorkerMetrics: Sendable {
     let events: Counter
     let parked: Counter
     let gaps: Counter
+    let repeats: Counter
     let delay: Histogram
 
     init(_ registry: MetricRegistry) {
@@ -12,6 +13,9 @@ struct WorkerMetrics: Sendable {
             "flotilla_worker_parked_total", help: "Events and messages put into the parking queue.")
         self.gaps = registry.counter(
             "flotilla_worker_gaps_total", help: "Gap records read from lanes, one a lane for each lost session.")
+        self.repeats = registry.counter(
+            "flotilla_worker_overlap_repeats_total",
+            help: "Events that two generations published, while a shard count was changed, taken as one.")
         self.delay = registry.histogram(
             "flotilla_worker_event_delay_seconds", help: "From the shard reading an event to its effects being done.")
     }

@@ -1,19 +1,21 @@
 import AMQP
+import Applications
 import ClusterAPI
+import ClusterClient
 import Redis
 package import Runtime
 
 /// Everything a worker can be told.
 package struct WorkerSettings: Sendable {
     let member: MemberRegistration
-    let coordinatorURL: String
+    let coordinators: CoordinatorURLs
     let memberToken: Secret
-    let discordToken: Secret
+    let tokens: ApplicationTokens
     let discordAPIURL: String
     let broker: AMQPConfiguration?
     let redis: RedisConfiguration?
     let prefetch: Int
-    /// Requests a second of this process for the guild cache; 0: none.
+    /// Requests a second of this process, for each application, for the guild cache; 0: none.
     let refetchRate: Int
     let operations: OperationsServer.Settings
 
@@ -30,10 +32,9 @@ package struct WorkerSettings: Sendable {
             capacity: reader.int(
                 "capacity", default: 1000, in: 1...100_000, help: "The most lanes this worker reads as primary."),
             zone: reader.string("zone", default: "default", help: "Failure domain of this process."), version: version)
-        self.coordinatorURL = reader.string(
-            "coordinator.url", default: "http://127.0.0.1:7400", help: "The coordinator's HTTP API.")
+        self.coordinators = CoordinatorURLs(reader, default: "http://127.0.0.1:7400")
         self.memberToken = reader.requiredSecret("member.token", help: "Shown to the coordinator.")
-        self.discordToken = reader.requiredSecret("discord.token", aliases: ["DISCORD_TOKEN"], help: "The bot's token.")
+        self.tokens = reader.applicationTokens()
         self.discordAPIURL = reader.string(
             "discord.api.url", default: "https://discord.com/api/v10", help: "Base of Discord's REST API.")
         self.broker = reader.parsed(
@@ -48,7 +49,8 @@ package struct WorkerSettings: Sendable {
             "prefetch", default: 16, in: 1...1000, help: "Messages of a queue that a worker holds at once.")
         self.refetchRate = reader.int(
             "cache.refetch-rate", default: 5, in: 0...40,
-            help: "REST requests a second of this process for guilds whose cache is unsure; 0 for none.")
+            help: "REST requests a second of this process and application for guilds whose cache is unsure; 0 for none."
+        )
         self.operations = OperationsServer.Settings(reader)
     }
 }

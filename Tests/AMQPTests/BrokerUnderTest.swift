@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 import TestSupport
 import Testing
@@ -61,6 +62,15 @@ final class BrokerUnderTest: Sendable {
             configuration, on: self.eventLoop, delegate: delegate, logger: self.logger)
         self.made.withLock { $0.connections.append(connection) }
         return connection
+    }
+
+    /// A relay before the broker, for cutting, silencing and encrypting connections.
+    func proxy(on address: String = "127.0.0.1", tls: NIOSSLContext? = nil) async throws -> FaultProxy {
+        let proxy = FaultProxy(to: self.configuration.host, port: self.configuration.port) { client in
+            if let tls { try client.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+        }
+        try await proxy.start(on: address)
+        return proxy
     }
 
     private func cleanUp() async throws {

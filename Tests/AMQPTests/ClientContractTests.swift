@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct ClientContractTests {
     @Test func `The client comes back after cuts, prepares each connection and stops cleanly`() async throws {
         try await BrokerUnderTest.run { broker in
-            let relay = try await BrokerProxy.start(to: broker.configuration.host, port: broker.configuration.port)
+            let relay = try await broker.proxy()
             var configuration = broker.configuration
             configuration.host = "127.0.0.1"
             configuration.port = relay.port
@@ -36,7 +36,7 @@ import Testing
                     try await connection.openChannel().publishConfirmed(
                         AMQPMessage(
                             exchange: "", routingKey: queue, body: ByteBuffer(string: "\(round)"), mandatory: true))
-                    relay.cut()
+                    relay.apply(.finish)
                     _ = await connection.waitUntilClosed()
                     try await eventually("the loss") { losses.withLock { $0.count } == round }
                 }
@@ -51,7 +51,7 @@ import Testing
             #expect(losses.withLock { $0.count == 4 && $0[3] == nil })
             let error = try await amqpError { _ = try await client.connection(within: .seconds(1)) }
             #expect(error.code == .connectionClosed)
-            try await relay.stop()
+            await relay.stop()
         }
     }
 

@@ -36,8 +36,8 @@ import Testing
             }
             #expect(refused.code == .connectFailed)
 
-            let relay = try await BrokerProxy.start(to: broker.configuration.host, port: broker.configuration.port)
-            relay.silence()
+            let relay = try await broker.proxy()
+            relay.mute()
             let silent = try await amqpError {
                 _ = try await broker.connect {
                     $0.host = "127.0.0.1"
@@ -46,7 +46,7 @@ import Testing
                 }
             }
             #expect(silent.code == .timedOut)
-            try await relay.stop()
+            await relay.stop()
         }
     }
 
@@ -81,7 +81,7 @@ import Testing
 
     @Test func `Heartbeats keep an idle connection alive, and their absence ends it`() async throws {
         try await BrokerUnderTest.run { broker in
-            let relay = try await BrokerProxy.start(to: broker.configuration.host, port: broker.configuration.port)
+            let relay = try await broker.proxy()
             let connection = try await broker.connect {
                 $0.host = "127.0.0.1"
                 $0.port = relay.port
@@ -91,34 +91,34 @@ import Testing
             // Longer than the broker's patience of two intervals: only heartbeats of ours keep it.
             try await Task.sleep(for: .milliseconds(3_500))
             try await channel.setPrefetch(1)
-            relay.silence()
+            relay.mute()
             let start = ContinuousClock.now
             let error = await connection.waitUntilClosed()
             #expect(error?.code == .heartbeatMissed)
             #expect(start.duration(to: .now) < .seconds(4))
-            try await relay.stop()
+            await relay.stop()
         }
     }
 
     @Test func `A cut fails what waits`() async throws {
         try await BrokerUnderTest.run { broker in
-            let relay = try await BrokerProxy.start(to: broker.configuration.host, port: broker.configuration.port)
+            let relay = try await broker.proxy()
             let connection = try await broker.connect {
                 $0.host = "127.0.0.1"
                 $0.port = relay.port
             }
             let log = SettlementLog()
             let channel = try await connection.openChannel(delegate: log)
-            relay.silence()
+            relay.mute()
             async let waiting = amqpError {
                 try await channel.publishConfirmed(AMQPMessage(exchange: "", routingKey: "x", body: ByteBuffer()))
             }
             try await channel.eventLoop.submit {}.get()
-            relay.cut()
+            relay.apply(.finish)
             #expect(try await waiting.code == .connectionClosed)
             #expect(await connection.waitUntilClosed()?.code == .connectionClosed)
             #expect(log.closed.count == 1 && log.closed.first??.code == .connectionClosed)
-            try await relay.stop()
+            await relay.stop()
         }
     }
 
@@ -130,8 +130,7 @@ import Testing
         server.minimumTLSVersion = .tlsv12
         let context = try NIOSSLContext(configuration: server)
         try await BrokerUnderTest.run { broker in
-            let relay = try await BrokerProxy.start(
-                to: broker.configuration.host, port: broker.configuration.port, tls: context)
+            let relay = try await broker.proxy(tls: context)
             func connect(_ host: String, _ query: String, port: Int? = nil) async throws -> AMQPConnection {
                 var configuration = try AMQPConfiguration(url: "amqps://\(host):\(port ?? relay.port)/?\(query)")
                 configuration.user = broker.configuration.user
@@ -151,18 +150,17 @@ import Testing
             let unknown = try await amqpError { _ = try await connect("localhost", "heartbeat=5") }
             #expect(unknown.code == .connectFailed)
             // An address that the certificate does not name, until the name that it has is asked for.
-            let elsewhere = try await BrokerProxy.start(
-                to: broker.configuration.host, port: broker.configuration.port, on: "127.0.0.2", tls: context)
+            let elsewhere = try await broker.proxy(on: "127.0.0.2", tls: context)
             let query = "cacertfile=\(certificates.authority)"
             let renamed = try await amqpError { _ = try await connect("127.0.0.2", query, port: elsewhere.port) }
             #expect(renamed.code == .connectFailed)
             let named = try await connect(
                 "127.0.0.2", query + "&server_name_indication=localhost", port: elsewhere.port)
             #expect(named.isOpen)
-            try await elsewhere.stop()
+            await elsewhere.stop()
             let missing = try await amqpError { _ = try await connect("localhost", "cacertfile=/no/such/file") }
             #expect(missing.code == .invalidArgument)
-            try await relay.stop()
+            await relay.stop()
         }
     }
 }

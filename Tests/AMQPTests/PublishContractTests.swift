@@ -152,7 +152,7 @@ import Testing
 
     @Test func `Bytes that wait for a socket that takes none are bounded`() async throws {
         try await BrokerUnderTest.run { broker in
-            let relay = try await BrokerProxy.start(to: broker.configuration.host, port: broker.configuration.port)
+            let relay = try await broker.proxy()
             let log = SettlementLog()
             let connection = try await broker.connect {
                 $0.host = "127.0.0.1"
@@ -160,7 +160,7 @@ import Testing
                 $0.maximumPendingBytes = 1_000_000
             }
             let channel = try await connection.openChannel(delegate: log)
-            relay.stopReading()
+            relay.apply(.stall(milliseconds: 60_000))
             let message = AMQPMessage(exchange: "", routingKey: "", body: ByteBuffer(repeating: 1, count: 100_000))
             var sent = 0
             let error = try await amqpError {
@@ -174,7 +174,7 @@ import Testing
             #expect(channel.isOpen)
             connection.drop()
             #expect(await connection.waitUntilClosed() == nil)
-            try await relay.stop()
+            await relay.stop()
         }
     }
 }

@@ -44,7 +44,8 @@ struct APIServerUnderTest: Sendable {
         let listener = APIServerListener(
             settings: settings,
             routes: APIRoutes(
-                cluster: ClusterCache(ask: cluster), health: HealthChecks(logger: logger, checks: checks).report,
+                cluster: Cached(freshness: .milliseconds(500), fetch: cluster),
+                health: HealthChecks(logger: logger, checks: checks).report,
                 openAPI: try OpenAPIDocument.bytes()),
             health: health, logger: logger)
         let group = ServiceGroup(services: [listener], logger: logger)

@@ -17,9 +17,9 @@ struct CoordinatorClientTests {
     private let registration = MemberRegistration(id: "a", kind: .shard, capacity: 5, zone: "z", version: "1")
     private let renewal = LeaseRenewal(incarnation: 1, appliedVersion: 0, waitMilliseconds: 0)
 
-    private func client(_ url: String) -> CoordinatorClient {
+    private func client(_ url: String) throws -> CoordinatorClient {
         CoordinatorClient(
-            baseURL: url, token: Secret(Self.token),
+            try CoordinatorURLs(url), token: Secret(Self.token),
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
@@ -81,8 +81,9 @@ struct CoordinatorClientTests {
         status: Int, problem: Problem.Code, code: CoordinatorClient.Failure.Code
     ) async throws {
         try await LoopbackServer.run(.status(status, try Self.problem(problem))) { url, _ in
+            let client = try self.client(url)
             let failure = await self.failure { () async throws(CoordinatorClient.Failure) in
-                _ = try await self.client(url).register(self.registration)
+                _ = try await client.register(self.registration)
             }
             #expect(failure?.code == code)
             #expect(failure?.message.contains("\(status)") == true && failure?.message.contains("told so") == true)
@@ -97,8 +98,9 @@ struct CoordinatorClientTests {
         status: Int, code: CoordinatorClient.Failure.Code
     ) async throws {
         try await LoopbackServer.run(.status(status, "<html>")) { url, _ in
+            let client = try self.client(url)
             let failure = await self.failure { () async throws(CoordinatorClient.Failure) in
-                _ = try await self.client(url).renew(self.renewal, member: "a")
+                _ = try await client.renew(self.renewal, member: "a")
             }
             #expect(failure?.code == code)
         }
@@ -107,22 +109,24 @@ struct CoordinatorClientTests {
     @Test(arguments: ["", "{", "[]", "{}", "null", #"{"incarnation":"one"}"#])
     func `A success that can't be read is refused`(body: String) async throws {
         try await LoopbackServer.run(.status(200, body)) { url, _ in
+            let client = try self.client(url)
             let failure = await self.failure { () async throws(CoordinatorClient.Failure) in
-                _ = try await self.client(url).register(self.registration)
+                _ = try await client.register(self.registration)
             }
             #expect(failure?.code == .refused)
         }
     }
 
     @Test func `A coordinator that isn't there, or leaves in the middle, is unavailable`() async throws {
-        let closed = "http://127.0.0.1:\(try freePort())"
+        let closed = try self.client("http://127.0.0.1:\(try freePort())")
         let failure = await self.failure { () async throws(CoordinatorClient.Failure) in
-            _ = try await self.client(closed).register(self.registration)
+            _ = try await closed.register(self.registration)
         }
         #expect(failure?.code == .unavailable)
         try await LoopbackServer.run(.truncated) { url, _ in
+            let client = try self.client(url)
             let failure = await self.failure { () async throws(CoordinatorClient.Failure) in
-                _ = try await self.client(url).register(self.registration)
+                _ = try await client.register(self.registration)
             }
             #expect(failure?.code == .unavailable)
         }
@@ -132,8 +136,9 @@ struct CoordinatorClientTests {
         try await LoopbackServer.run(.silence) { url, _ in
             let clock = ContinuousClock()
             let start = clock.now
+            let client = try self.client(url)
             let failure = await self.failure { () async throws(CoordinatorClient.Failure) in
-                _ = try await self.client(url).renew(self.renewal, member: "a")
+                _ = try await client.renew(self.renewal, member: "a")
             }
             #expect(failure?.code == .unavailable)
             let taken = start.duration(to: clock.now)

@@ -12,6 +12,7 @@ final class LoopbackServer: Sendable {
 
     enum Answer: Sendable {
         case status(Int, String)
+        case redirect(Int, location: String?)
         /// Head and a part of the announced body, then the connection is cut.
         case truncated
         /// Nothing, for as long as the client cares to wait.
@@ -27,6 +28,13 @@ final class LoopbackServer: Sendable {
 
     /// Runs one for the length of `body`, which is told its address.
     static func run(_ answer: Answer, _ body: (String, LoopbackServer) async throws -> Void) async throws {
+        try await self.run({ _ in answer }, body)
+    }
+
+    /// - Parameter answer: told each request in turn.
+    static func run(
+        _ answer: @escaping @Sendable (Received) -> Answer, _ body: (String, LoopbackServer) async throws -> Void
+    ) async throws {
         let log = Log()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
@@ -57,12 +65,12 @@ final class LoopbackServer: Sendable {
         typealias InboundIn = HTTPServerRequestPart
         typealias OutboundOut = HTTPServerResponsePart
 
-        private let answer: Answer
+        private let answer: @Sendable (Received) -> Answer
         private let log: Log
         private var head: HTTPRequestHead?
         private var body = ByteBuffer()
 
-        init(answer: Answer, log: Log) {
+        init(answer: @escaping @Sendable (Received) -> Answer, log: Log) {
             self.answer = answer
             self.log = log
         }
@@ -76,27 +84,30 @@ final class LoopbackServer: Sendable {
                 let received = Received(head: head, body: String(buffer: self.body))
                 self.log.received.withLock { $0.append(received) }
                 self.body.clear()
-                self.respond(context)
+                self.respond(context, self.answer(received))
             }
         }
 
-        private func respond(_ context: ChannelHandlerContext) {
+        private func respond(_ context: ChannelHandlerContext, _ answer: Answer) {
             let status: Int
             let text: String
             var length: Int
-            switch self.answer {
+            var location: String?
+            switch answer {
             case .silence: return
             case .truncated: (status, text, length) = (200, "{", 100)
             case .status(let code, let body): (status, text, length) = (code, body, body.utf8.count)
+            case .redirect(let code, let leader): (status, text, length, location) = (code, "", 0, leader)
             }
             if status == 204 { length = 0 }
             var head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: status))
             if status != 204 { head.headers.add(name: "content-length", value: "\(length)") }
+            if let location { head.headers.add(name: "location", value: location) }
             context.write(self.wrapOutboundOut(.head(head)), promise: nil)
             if status != 204 {
                 context.write(self.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
             }
-            if case .truncated = self.answer {
+            if case .truncated = answer {
                 context.flush()
                 context.close(promise: nil)
             } else {

@@ -81,6 +81,22 @@ struct ClusterStateTests {
         #expect(self.state.desired(for: "b").slots.first?.guilds == 12)
     }
 
+    @Test mutating func `A cache that falls behind, or has caught up, is written down with the session`() throws {
+        _ = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
+        self.state.assign(now: .zero)
+        var writes: [Bool] = []
+        for (isBehind, sequence) in [(nil, 1), (true, 1), (true, 2), (nil, 2)] as [(Bool?, Int64)] {
+            _ = self.state.takeChanges()
+            let session = SessionState(sessionID: "s", resumeURL: "u", sequence: sequence, cacheIsBehind: isBehind)
+            let seen = ObservedSlot(slot: self.slot(0), epoch: 1, status: .ready, session: session)
+            try self.state.leaseRenewed("a", self.renewal(1, [seen]), now: .zero, date: self.date)
+            #expect(self.state.slots[self.slot(0)]?.session == session)
+            writes.append(self.state.takeChanges().contains(.slot(self.slot(0))))
+        }
+        // A watermark alone does not write the whole row.
+        #expect(writes == [true, true, false, true])
+    }
+
     @Test mutating func `A gap is written down once, and the view keeps the last hundred`() throws {
         try self.runAll()
         _ = self.state.takeChanges()

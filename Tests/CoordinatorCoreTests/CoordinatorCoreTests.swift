@@ -300,7 +300,7 @@ struct CoordinatorCoreTests {
             Issue.record("no permit")
             return
         }
-        #expect(permit.validMilliseconds == 700)
+        #expect(permit.validMilliseconds == 500)
     }
 
     @Test mutating func `A bucket that is in use spares the ledger the question`() {
@@ -345,6 +345,25 @@ struct CoordinatorCoreTests {
         #expect(grants.map(\.followsUnknownSession) == [true, nil, nil, nil])
         _ = self.test.renew("b")
         #expect(self.test.core.state.slots[CoreUnderTest.slot(0)]?.unknownSince == nil)
+    }
+
+    @Test mutating func `So it is when the permit came before the lost session was given up`() {
+        self.single()
+        _ = self.test.renew("a")
+        _ = self.askPermit(0)
+        let ticket = self.test.permits[0].ticket
+        self.test.act { $0.permitTaken(ticket, wait: nil, now: $1) }
+        self.test.save()
+        let lost = CoreUnderTest.slot(0)
+        _ = self.test.renew("a") { slot in
+            slot.slot == lost ? ObservedSlot(slot: lost, epoch: slot.epoch, status: .identifying) : slot
+        }
+        #expect(self.test.saves.last?.slots.first?.unknownSince == 1)
+        self.test.save()
+        #expect(self.test.core.state.slots[lost]?.unknownSince == 1)
+        _ = self.test.renew("a")
+        self.test.save()
+        #expect(self.test.core.state.slots[lost]?.unknownSince == nil, "its next session is told")
     }
 
     // MARK: What stays small

@@ -91,14 +91,47 @@ struct IdentifyGateTests {
         for second in 0..<8 { _ = brake.failed(now: .seconds(second)) }
         #expect(brake.wait(now: .seconds(7)) == .seconds(60))
         #expect(brake.wait(now: .seconds(67)) == nil)
-        brake.permitted(now: .seconds(67))
-        let isOn = brake.failed(now: .seconds(70))
-        #expect(isOn)
-        #expect(brake.wait(now: .seconds(70)) == .seconds(120))
-        #expect(brake.wait(now: .seconds(190)) == nil)
-        brake.permitted(now: .seconds(190))
-        #expect(brake.wait(now: .seconds(200)) == .seconds(20), "its outcome is waited for")
-        #expect(brake.wait(now: .seconds(220)) == .seconds(240), "none came")
+        brake.asked(now: .seconds(67))
+        #expect(brake.wait(now: .seconds(80)) == .seconds(17), "its outcome is waited for")
+        #expect(brake.wait(now: .seconds(97)) == .seconds(120), "none came")
+        #expect(brake.wait(now: .seconds(217)) == nil)
+        brake.asked(now: .seconds(217))
+        #expect(brake.wait(now: .seconds(247)) == .seconds(240))
+    }
+
+    @Test mutating func `One that failed before is let through, and its success ends the pause`() {
+        // Each slot's first IDENTIFY came to nothing, which shows when it asks again.
+        for shard in 0..<8 { #expect(self.identify(shard) == nil) }
+        self.now += .seconds(10)
+        for shard in 0..<8 { #expect(self.identify(shard) == nil) }
+        #expect(self.gate.brakeIsOn)
+        self.now += .seconds(60)
+        #expect(self.identify(3) == nil)
+        #expect(self.identify(4) != nil, "one at a time")
+        self.up(3)
+        #expect(!self.gate.brakeIsOn)
+        #expect(self.identify(4) == nil)
+    }
+
+    @Test mutating func `While the ledger is asked for the one that tries nobody else is let through`() {
+        for shard in 0..<8 { #expect(self.identify(shard) == nil) }
+        self.now += .seconds(10)
+        for shard in 0..<8 { #expect(self.identify(shard) == nil) }
+        self.now += .seconds(60)
+        let other = self.slot(4)
+        guard case .take(let bucket) = self.gate.decide(self.slot(3), beganAt: .zero, now: self.now) else {
+            Issue.record("nobody is let through")
+            return
+        }
+        guard case .wait = self.gate.decide(other, beganAt: .zero, now: self.now) else {
+            Issue.record("two are let through")
+            return
+        }
+        self.gate.notPermitted(bucket: bucket, wait: nil, now: self.now)
+        guard case .take = self.gate.decide(other, beganAt: .zero, now: self.now) else {
+            Issue.record("the ledger said no, and nobody else may try")
+            return
+        }
     }
 
     @Test mutating func `A few failures among many successes stop nobody`() {

@@ -68,6 +68,22 @@ struct ReshardTests {
         #expect(self.generation == 2, "the count in the settings no longer counts")
     }
 
+    @Test mutating func `A shard in force that waits for its bucket comes before one of the new generation`() throws {
+        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.run(seconds: 1)
+        let lost = CoreUnderTest.slot(0)
+        let isWaiting: (ObservedSlot) -> ObservedSlot? = { slot in
+            slot.slot == lost ? ObservedSlot(slot: lost, epoch: slot.epoch, status: .waitingForPermit) : slot
+        }
+        self.run(seconds: 1, isWaiting)
+        for slot in [CoreUnderTest.slot(0, generation: 2), CoreUnderTest.slot(1, generation: 2), lost] {
+            let epoch = try #require(self.test.core.state.slots[slot]?.epoch)
+            let request = PermitRequest(member: "a", incarnation: 1, slot: slot, epoch: epoch)
+            _ = self.test.ask { $0.permitRequested($1, request, now: $2) }
+        }
+        #expect(self.test.permits.map(\.bucket) == [1, 0], "the new generation's shard 0 was told to wait")
+    }
+
     @Test mutating func `No lane is switched while a session is not up, or has not told how far it is`() {
         self.operate(OperatorRequest(.reshard, shards: 4))
         self.run(seconds: 60) { slot in

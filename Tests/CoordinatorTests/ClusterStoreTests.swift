@@ -61,9 +61,12 @@ struct ClusterStoreTests {
             let members = [
                 self.member("a", incarnation: 7), self.member("b", phase: .draining), self.member("c", phase: .fencing),
             ]
-            let session = SessionState(sessionID: "s", resumeURL: "wss://resume/'", sequence: 1 << 40)
+            let session = SessionState(
+                sessionID: "s", resumeURL: "wss://resume/'", sequence: 1 << 40, cacheIsBehind: true)
+            let other = SessionState(sessionID: "t", resumeURL: "wss://r", sequence: 1)
             let slots = [
-                self.slot(0, epoch: 1 << 50, owner: .init(member: "a", incarnation: 7), session: session), self.slot(1),
+                self.slot(0, epoch: 1 << 50, owner: .init(member: "a", incarnation: 7), session: session),
+                self.slot(1, session: other),
                 self.slot(2, epoch: 3, owner: .init(member: "b", incarnation: 1)),
             ]
             try await store.save(
@@ -78,6 +81,11 @@ struct ClusterStoreTests {
             #expect(loaded.members.sorted { $0.registration.id < $1.registration.id } == members)
             #expect(loaded.slots.sorted { $0.slot < $1.slot } == slots)
             #expect(loaded.applications == [self.application(generation: 2, numShards: 8)])
+
+            // The cache has caught up.
+            let caughtUp = SessionState(sessionID: "s", resumeURL: "wss://r", sequence: 1 << 40)
+            try await store.save(members: [], slots: [self.slot(0, session: caughtUp)], applications: [])
+            #expect(try await store.load().slots.first { $0.slot.shard == 0 }?.session == caughtUp)
         }
     }
 

@@ -11,6 +11,11 @@ enum CoordinatorDatabase {
     struct NoURL: Error {}
 
     static func run(_ body: (PostgresPool) async throws -> Void) async throws {
+        try await self.run { pool, _ in try await body(pool) }
+    }
+
+    /// - Parameter body: gets the database's URL, too.
+    static func run(_ body: (PostgresPool, String) async throws -> Void) async throws {
         let given = try TestEnvironment.databaseURL
         let name = "coordinator_" + UUID().uuidString.lowercased().replacing("-", with: "")
         var components = URLComponents(string: given)
@@ -23,7 +28,7 @@ enum CoordinatorDatabase {
             let pool = try PostgresPool(configuration: PostgresConfiguration(url: url), logger: self.logger)
             do {
                 _ = try await Migrator(pool: pool, logger: self.logger).migrate(Schema.migrations)
-                outcome = .success(try await body(pool))
+                outcome = .success(try await body(pool, url))
             } catch {
                 await pool.close()
                 throw error

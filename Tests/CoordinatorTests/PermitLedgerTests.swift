@@ -32,7 +32,7 @@ struct PermitLedgerTests {
             try await self.pass(4, pool)
             let rest = try #require(try await ledger.take(bucket: 0, of: self.application))
             #expect(rest <= wait - .milliseconds(3900), "asking does not begin the time again: \(rest)")
-            try await self.pass(2.1, pool)
+            try await self.pass(whole / .seconds(1) - 3.9, pool)
             #expect(try await ledger.take(bucket: 0, of: self.application) == nil)
             #expect(try await ledger.take(bucket: 0, of: self.application) != nil)
         }
@@ -74,7 +74,7 @@ struct PermitLedgerTests {
                     return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
                 }
                 #expect(granted == 1, "round \(round)")
-                try await self.pass(6, pool)
+                try await self.pass(PermitSpacing.between(IdentifyPolicy()) / .seconds(1), pool)
             }
         }
     }

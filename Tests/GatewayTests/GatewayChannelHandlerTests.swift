@@ -53,6 +53,19 @@ struct GatewayChannelHandlerTests {
         #expect(try test.sentFrames().isEmpty)
     }
 
+    @Test(arguments: [([0x0F, 0xA0], true), ([0x03, 0xE8], false), ([], false)] as [([UInt8], Bool)])
+    func `A close with another code was on its way before ours`(code: [UInt8], answers: Bool) throws {
+        let test = try ConnectionUnderTest(.client)
+        test.connection.close(code: 4000)
+        _ = try test.sentFrames()
+        try test.receive(RawFrame(opcode: 8, payload: code).bytes)
+        guard case .local(4000, let isAnswered)? = test.recorder.closes.first else {
+            Issue.record("\(test.recorder.closes)")
+            return
+        }
+        #expect(isAnswered == answers)
+    }
+
     @Test
     func `Our close is over after the deadline`() throws {
         let test = try ConnectionUnderTest(.client)

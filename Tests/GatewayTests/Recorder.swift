@@ -84,7 +84,7 @@ extension GatewayCloseReason {
     var summary: String {
         switch self {
         case .peer(let code, let reason): "peer \(code.map(String.init) ?? "none") \(reason)"
-        case .local(let code): "local \(code)"
+        case .local(let code, _): "local \(code)"
         case .dropped: "dropped"
         case .failed(let error): "failed \(error.code)"
         }

@@ -179,7 +179,7 @@ struct FleetModel {
         self.send(slot, Event(sequence: 1, name: "READY", guild: 0, data: "{\"session_id\":\"\(told.session)\"}"))
         self.write(
             "\"kind\":\"identify\",\"conn\":1,\"app\":\"10\",\"shard\":\(slot),\"num_shards\":\(self.slots.count),"
-                + "\"outcome\":\"ready\",\"session\":\"\(told.session)\",\"remaining\":9")
+                + "\"outcome\":\"ready\",\"session\":\"\(told.session)\",\"remaining\":\(900 - self.sessions)")
     }
 
     private mutating func dispatch(_ slot: Int) {

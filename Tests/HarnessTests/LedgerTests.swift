@@ -25,11 +25,19 @@ struct LedgerTests {
             try Self.line(
                 #"{"at":5,"n":2,"kind":"identify","conn":3,"app":"10","shard":0,"num_shards":4,"outcome":"ready","session":"a1","remaining":999}"#
             ).fact
-                == .identify(.init(application: "10", shard: 0, numShards: 4, outcome: "ready", session: "a1")))
+                == .identify(
+                    .init(
+                        application: "10", shard: 0, numShards: 4, outcome: "ready", session: "a1", remaining: 999,
+                        connection: 3)))
         #expect(
             try Self.line(#"{"at":5,"n":3,"kind":"resume","conn":3,"session":"a1","seq":9,"outcome":"closed:4007"}"#)
                 .fact
-                == .resume(.init(session: "a1", sequence: 9, outcome: "closed:4007")))
+                == .resume(.init(session: "a1", sequence: 9, outcome: "closed:4007", connection: 3)))
+        #expect(
+            try Self.line(
+                #"{"at":5,"n":4,"kind":"disconnected","conn":3,"session":"a1","reason":"server:4014","answered":true}"#
+            ).fact
+                == .disconnected(.init(connection: 3, session: "a1", reason: "server:4014", isAnswered: true)))
         #expect(
             try Self.line(#"{"at":5,"n":4,"kind":"heartbeat","conn":3}"#).fact
                 == .heartbeat(session: nil, sequence: nil))

@@ -18,7 +18,7 @@ final class Fleet: Sendable {
         }
     }
 
-    private let directory: TemporaryDirectory
+    let directory: TemporaryDirectory
     let process: ChildProcess
     let mark: MarkedProcesses
     let secrets: StackSecrets
@@ -26,19 +26,25 @@ final class Fleet: Sendable {
 
     /// Starts one and waits until it says that it is up.
     ///
-    /// - Parameter user: whose processes these are; nil: the tests' own user.
-    init(as user: OrdinaryUser? = nil) async throws {
+    /// - Parameters:
+    ///   - user: whose processes these are; nil: the tests' own user.
+    ///   - coordinators: 1 to 3. Their member ids are `coordinator-0` and so on.
+    init(as user: OrdinaryUser? = nil, coordinators: Int = 1) async throws {
         let directory = try TemporaryDirectory("fleet")
         self.directory = directory
         // Chosen here: two fleets on one machine would both try the usual ones.
         var ports: [String: Int] = [:]
-        for name in Self.services {
+        for name in Self.services
+            + (1..<coordinators).flatMap({ ["coordinator-\($0)", "coordinator-\($0)-operations"] })
+        {
             repeat { ports[name] = try quietPort() } while Set(ports.values).count < ports.count
         }
         let portsFile = try directory.write(
             String(decoding: try JSONEncoder().encode(ports), as: UTF8.self), to: "ports.json")
         for path in [directory.path, portsFile] { try user?.own(path) }
-        let command = (user?.prefix ?? []) + [try Programs.flotilla, "up", "--directory", directory.path]
+        let command =
+            (user?.prefix ?? []) + [try Programs.flotilla, "up", "--directory", directory.path]
+            + (coordinators == 1 ? [] : ["--coordinators", "\(coordinators)"])
         self.process = try ChildProcess(
             command[0], Array(command.dropFirst()),
             environment: ["DISCORD_TOKEN": "", "FLOTILLA_LOG_LEVEL": "info"])

@@ -28,12 +28,14 @@ extension WholeFleets.RunningTests {
             let answer = try await HTTP.call("POST", members, authorization: token, bytes: ByteBuffer(string: bytes))
             #expect(answer.isProblem(400, "bad_request"), "\(what): \(answer)")
         }
-        for authorization in [nil, "Bearer wrong", "Basic \(fleet.secrets.member)", "Bearer \(fleet.secrets.operator)"]
-        {
+        for authorization in [nil, "Bearer wrong", "Basic \(fleet.secrets.member)"] {
             let answer = try await HTTP.call("POST", members, authorization: authorization, ["id": "x"])
             #expect(answer.isProblem(401, "unauthorized"), "\(answer)")
             #expect(answer.headers.first(name: "www-authenticate") == "Bearer")
         }
+        let another = try await HTTP.call(
+            "POST", members, authorization: "Bearer \(fleet.secrets.operator)", ["id": "x"])
+        #expect(another.isProblem(403, "forbidden"), "\(another)")
         for path in ["/", "/v1/nothing", "/v1/members/a/b/c", "/%2e%2e/etc/passwd"] {
             let answer = try await HTTP.call("GET", try fleet.url("coordinator", path), authorization: token)
             #expect(answer.isProblem(404, "not_found"), "\(path): \(answer)")

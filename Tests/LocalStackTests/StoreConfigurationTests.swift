@@ -16,6 +16,7 @@ struct StoreConfigurationTests {
         let lines = server.configuration.split(separator: "\n")
         #expect(lines.contains("listeners.tcp.1 = 127.0.0.1:5001"))
         #expect(lines.contains("load_definitions = /d/definitions.json"))
+        #expect(lines.contains("raft.wal_max_size_bytes = 67108864"))
         let environment = server.environment
         #expect(environment["RABBITMQ_CONF_ENV_FILE"] == "/dev/null")
         #expect(environment["ERL_EPMD_ADDRESS"] == "127.0.0.1")

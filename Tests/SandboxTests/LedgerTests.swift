@@ -161,6 +161,25 @@ struct LedgerTests {
         #expect(messages.count == 2 && expected[0] != expected[1])
     }
 
+    @Test func `A client that answers the sandbox' close has heard it`() async throws {
+        let directory = try TemporaryDirectory("ledger")
+        let file = directory.path("ledger.jsonl")
+        try await withSandbox({ $0.ledgerFile = file }) { api in
+            let (client, _) = try await api.bot(shard: (0, 2))
+            let (other, _) = try await api.bot(shard: (1, 2))
+            try await api.inflict(["kind": "close", "code": 4014, "target": ["shard": [0, 2]]])
+            _ = try await client.closeCode()
+            try await api.inflict(["kind": "drop", "target": ["shard": [1, 2]]])
+            _ = try await other.closeCode()
+            try await eventually("both ends in the ledger") {
+                try Self.lines(file).count { $0["kind"] == "disconnected" } == 2
+            }
+        }
+        let ends = try Self.lines(file).filter { $0["kind"] == "disconnected" }
+        #expect(ends.first { $0["reason"] == "server:4014" }?["answered"] == true)
+        #expect(ends.contains { $0["reason"] == "cut" && $0["answered"] == nil })
+    }
+
     @Test func `Sessions that end with the sandbox are told`() async throws {
         let directory = try TemporaryDirectory("ledger")
         let file = directory.path("ledger.jsonl")

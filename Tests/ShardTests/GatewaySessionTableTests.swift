@@ -170,6 +170,10 @@ struct GatewaySessionTableTests {
             return $0.timerFired(now: at(3))
         },
         .init("room again", "readingResumed") { $0.readingResumed(now: at(50)) },
+        .init("probes", "probe") {
+            $0.probe(every: .seconds(2), now: at(0.3))
+            return $0.timerFired(now: at(0.3))
+        },
         .init("the next deadline", "timerFired") { $0.timerFired(now: $0.nextDeadline ?? at(1)) },
         .init("200 s later", "timerFired") { $0.timerFired(now: at(200)) },
     ]
@@ -210,6 +214,7 @@ struct GatewaySessionTableTests {
         no room                     .    .     .    .     .     .      .      .     .      .     .    .     .    .    .
         no room for too long        .    .     .    .     X/r   X/r    X/r    X/r   X/r    X/r   /r   /r    .    .    .
         room again                  .    .     .    .     .     .      .      .     .      .     .    .     R/c  .    .
+        probes                      .    .     .    .     .     .      .      .     .      H/y   .    .     .    .    .
         the next deadline           .    .     .    .     XG/c  XG/c   H/p    H/d   H/u    H/y   G/c  G/c   .    .    .
         200 s later                 .    .     .    .     XG/c  XG/c   H/p    XG/c  XR/c   H/y   G/c  G/c   .    .    .
         """

@@ -46,15 +46,6 @@ struct GrantPlanTests {
         #expect(GrantPlan.actions(desired: [Self.grant(0)], told: [Self.told(0, epoch: 2)]) == [])
     }
 
-    @Test func `Tokens are found by application`() throws {
-        let tokens = try #require(ApplicationTokens(only: Secret("x"), list: Secret("1=a, 2=b=c\n")))
-        #expect(tokens.token(of: 1) == Secret("a"))
-        #expect(tokens.token(of: 2) == Secret("b=c"))
-        #expect(tokens.token(of: 3) == Secret("x"))
-        #expect(ApplicationTokens(only: nil, list: Secret("a=b")) == nil)
-        #expect(ApplicationTokens(only: nil, list: nil)?.token(of: 1) == nil)
-    }
-
     @Test func `Settings name every problem at once`() {
         let reader = SettingsReader(
             SettingsSource(environment: [

@@ -12,6 +12,14 @@ final class ScriptedCoordinator: MemberCoordinator {
         var incarnation = 0
         var version = 1
         var grants: [SlotGrant] = []
+        var publishing: [GenerationPublishing]?
+        var wantsRestart = false
+        /// The version that the member has applied, as it told last.
+        var applied = 0
+        /// Of each request to register, and of each renewal, in their order.
+        var attempts: [Int?] = []
+        var processes: Set<String?> = []
+        var numbers: [Int?] = []
         var told: [ObservedSlot] = []
         /// Each once, in the order they were told.
         var gaps: [SessionGap] = []
@@ -43,6 +51,16 @@ final class ScriptedCoordinator: MemberCoordinator {
         }
     }
 
+    /// What generations publish; returns once the member has told that it does.
+    func publish(_ publishing: [GenerationPublishing]?) async throws {
+        let version = self.state.withLock { state in
+            state.publishing = publishing
+            state.version += 1
+            return state.version
+        }
+        try await eventually("version \(version) applied") { self.now.applied >= version }
+    }
+
     func waitForRegistration() async throws {
         try await eventually("a registration") { self.now.incarnation > 0 }
     }
@@ -54,6 +72,9 @@ final class ScriptedCoordinator: MemberCoordinator {
             state.incarnation += 1
             state.isLeaseLost = false
             state.told = []
+            state.applied = 0
+            state.attempts.append(registration.attempt)
+            state.processes.insert(registration.process)
             return state.incarnation
         }
         do {
@@ -75,11 +96,16 @@ final class ScriptedCoordinator: MemberCoordinator {
         }
         self.change { state in
             state.told = renewal.slots
+            state.applied = max(state.applied, renewal.appliedVersion)
+            state.numbers.append(renewal.number)
             for gap in renewal.slots.flatMap({ $0.gaps ?? [] }) where !state.gaps.contains(gap) {
                 state.gaps.append(gap)
             }
         }
-        return DesiredState(version: state.version, slots: self.now.grants, lanes: [])
+        let desired = self.now
+        return DesiredState(
+            version: desired.version, slots: desired.grants, lanes: [], publishing: desired.publishing,
+            restart: desired.wantsRestart ? true : nil)
     }
 
     func deregister(_ final: LeaseRenewal, member: String) async throws(Failure) {

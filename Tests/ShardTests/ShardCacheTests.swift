@@ -166,6 +166,145 @@ struct ShardCacheTests {
         }
     }
 
+    /// Two generations of one shard, of which the new one publishes nothing yet, and guilds 1 and 2.
+    private struct Generations {
+        let stage: Stage
+        let old: ScriptedConnection
+        let slot: Slot
+
+        init(_ stage: Stage) async throws {
+            self.stage = stage
+            self.old = try await stage.begin(guilds: [1, 2])
+            for guild in [1, 2] as [UInt64] { self.old.send(create(guild, s: Int(guild) + 1)) }
+            try await stage.wait(for: .warm, 2)
+            self.slot = Slot(application: stage.slot.application, generation: 2, shard: 0)
+            try await self.publish([])
+            let coordinator = stage.process.coordinator
+            coordinator.grant(
+                coordinator.now.grants + [
+                    SlotGrant(
+                        slot: self.slot, numShards: 1, epoch: 1, intents: 33_281, gatewayURL: stage.process.discord.url,
+                        session: nil)
+                ])
+        }
+
+        /// A session of the new generation, up to its number 2.
+        func begin(_ session: String, connection number: Int) async throws -> ScriptedConnection {
+            let new = try await self.stage.process.discord.connection(number)
+            new.hello()
+            _ = try await new.body(op: 2)
+            // Guild 2 was joined after its READY.
+            new.ready(session: session, resumeURL: self.stage.process.discord.url, guilds: [1 << 22])
+            new.send(create(1, s: 2))
+            try await self.waitForWatermark(2, of: self.slot)
+            return new
+        }
+
+        /// What the new generation publishes; the old one publishes everything.
+        func publish(_ lanes: [Int], cached: [Int]? = nil) async throws {
+            let application = self.slot.application
+            try await self.stage.process.coordinator.publish([
+                GenerationPublishing(application: application, generation: 1, lanes: Array(0..<32), commands: true),
+                GenerationPublishing(
+                    application: application, generation: 2, lanes: lanes, cached: cached, commands: false),
+            ])
+        }
+
+        func waitForWatermark(_ sequence: Int64, of slot: Slot) async throws {
+            try await eventually("watermark \(sequence) of \(slot)") {
+                self.stage.process.coordinator.told(slot)?.session?.sequence == sequence
+            }
+        }
+
+        func channel(_ guild: UInt64) async throws -> String? {
+            try await self.stage.reader.channel(10, of: self.stage.guild(guild)).value?.name
+        }
+    }
+
+    @Test func `A generation that publishes nothing leaves guilds alone`() async throws {
+        try await Self.run("generations") { stage in
+            let generations = try await Generations(stage)
+            for (number, session) in ["lost", "new"].enumerated() {
+                let new = try await generations.begin(session, connection: number + 1)
+                new.send(Self.rename(1, s: 3, to: "early"))
+                try await generations.waitForWatermark(3, of: generations.slot)
+                if number == 0 { new.send(#"{"op":9,"d":false}"#) }
+            }
+            generations.old.send(Self.rename(1, s: 4, to: "harbour"))
+            try await generations.waitForWatermark(4, of: stage.slot)
+            #expect(try await generations.channel(1) == "harbour")
+            #expect(try await stage.status(1) == .warm)
+            #expect(try await stage.status(2) == .warm)
+        }
+    }
+
+    @Test func `A generation takes guilds over with nothing missing, and gives them back as unsure`() async throws {
+        try await Self.run("takeover") { stage in
+            let generations = try await Generations(stage)
+            let old = generations.old
+            let new = try await generations.begin("new", connection: 1)
+            // Both publish lane 1; the old one keeps its guilds.
+            try await generations.publish([1], cached: [])
+            new.send(Self.rename(1, s: 3, to: "pier"))
+            new.send(Self.rename(2, s: 4, to: "another lane"))
+            try await generations.waitForWatermark(4, of: generations.slot)
+            #expect(try await generations.channel(1) == "general")
+            // The old one falls silent before it hears of that.
+            try await generations.publish([1], cached: [1])
+            try await eventually("what was held") { try await generations.channel(1) == "pier" }
+            new.send(Self.rename(1, s: 5, to: "quay"))
+            old.send(Self.rename(1, s: 4, to: "late"))
+            old.send(Self.rename(2, s: 5, to: "harbour"))
+            try await generations.waitForWatermark(5, of: generations.slot)
+            try await generations.waitForWatermark(5, of: stage.slot)
+            #expect(try await generations.channel(1) == "quay")
+            #expect(try await generations.channel(2) == "harbour")
+            #expect(try await stage.status(1) == .warm)
+            #expect(try await stage.status(2) == .warm)
+
+            try await generations.publish([1], cached: [])
+            try await stage.wait(for: .unsure, 1)
+            old.send(Self.rename(1, s: 6, to: "old again"))
+            try await generations.waitForWatermark(6, of: stage.slot)
+            #expect(try await generations.channel(1) == "old again")
+            #expect(try await stage.status(2) == .warm)
+        }
+    }
+
+    @Test func `What one generation owes makes guilds unsure that another one keeps by now`() async throws {
+        try await Self.run("takeover-debts") { stage in
+            let generations = try await Generations(stage)
+            let new = try await generations.begin("new", connection: 1)
+            try await generations.publish([1], cached: [])
+            stage.proxy.cut()
+            generations.old.send(Self.rename(1, s: 4, to: "perhaps"))
+            try await generations.waitForWatermark(4, of: stage.slot)
+            try await stage.process.coordinator.publish([
+                GenerationPublishing(application: stage.slot.application, generation: 1, lanes: [2], commands: false),
+                GenerationPublishing(application: stage.slot.application, generation: 2, lanes: [1], commands: false),
+            ])
+            new.send(Self.rename(1, s: 3, to: "quay"))
+            try await generations.waitForWatermark(3, of: generations.slot)
+            stage.proxy.reopen()
+            try await eventually("the new one's write") { try await generations.channel(1) == "quay" }
+            try await stage.wait(for: .unsure, 1)
+            #expect(try await stage.status(2) == .warm)
+        }
+    }
+
+    @Test func `A guild that is taken over after a gap is unsure`() async throws {
+        try await Self.run("takeover-gap") { stage in
+            let generations = try await Generations(stage)
+            let new = try await generations.begin("new", connection: 1)
+            // Nobody tells what the old one had written by then.
+            try await generations.publish([1])
+            new.send(Self.rename(1, s: 3, to: "quay"))
+            try await generations.waitForWatermark(3, of: generations.slot)
+            #expect(try await generations.channel(1) == "quay")
+            #expect(try await stage.status(1) == .unsure)
+        }
+    }
+
     @Test func `The old state travels with the event`() async throws {
         let plan = try TemporaryDirectory("plan")
         let path = "\(plan.path)/plan.json"

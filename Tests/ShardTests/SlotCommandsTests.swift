@@ -179,6 +179,40 @@ struct SlotCommandsTests {
         #expect(ready.sent.isEmpty && ready.answers == ["1": "ok"])
     }
 
+    @Test func `What an earlier owner was told to show is told in IDENTIFY, and not sent into its session`() {
+        let idle = PresenceUpdate(status: .idle)
+        var slot = Slot(presence: PresenceUpdate(status: .dnd), isReady: false)
+        #expect(slot.commands.restore(idle, now: Self.at(1)).isEmpty)
+        #expect(slot.ready(isNewSession: false, now: Self.at(2)).sent.isEmpty)
+        #expect(slot.commands.presence == idle)
+    }
+
+    @Test func `What an earlier owner was told to show is sent when IDENTIFY came before it was known`() {
+        var slot = Slot(presence: PresenceUpdate(status: .dnd), isReady: false)
+        slot.commands.identified(now: Self.at(0))
+        _ = slot.commands.restore(PresenceUpdate(status: .idle), now: Self.at(1))
+        #expect(slot.ready(isNewSession: true, now: Self.at(2)).bodies.map { $0["status"] as? String } == ["idle"])
+        // The same again is nothing new.
+        _ = slot.commands.disconnected(code: nil, now: Self.at(20))
+        slot.commands.identified(now: Self.at(21))
+        #expect(slot.ready(isNewSession: true, now: Self.at(22)).sent.isEmpty)
+    }
+
+    @Test func `A command, and what Discord refused, count for more than what an earlier owner was told`() {
+        let idle = PresenceUpdate(status: .idle)
+        var slot = Slot()
+        _ = slot.give(Self.presence("chess"))
+        #expect(slot.commands.restore(idle, now: Self.at(1)).isEmpty)
+        #expect(slot.commands.presence != idle)
+
+        var refused = Slot(isReady: false)
+        _ = refused.commands.restore(idle, now: Self.at(0))
+        refused.commands.identified(now: Self.at(1))
+        _ = refused.commands.disconnected(code: .decodeError, now: Self.at(2))
+        _ = refused.commands.restore(idle, now: Self.at(3))
+        #expect(refused.commands.presence == nil)
+    }
+
     @Test func `A presence that came after IDENTIFY, or before a RESUME, is sent`() {
         var slot = Slot(isReady: false)
         slot.commands.identified(now: Self.at(1))

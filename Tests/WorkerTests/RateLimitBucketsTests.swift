@@ -57,6 +57,17 @@ struct RateLimitBucketsTests {
             let key = RateLimitBuckets.Key(.createMessage(channel: Snowflake(rawValue: UInt64(channel))))
             self.buckets.answered(key, .init(remaining: 1, resetAfter: .seconds(60)), now: .zero)
         }
-        #expect(self.buckets.count <= 10_000)
+        #expect(self.buckets.count <= RateLimitBuckets.mostBuckets)
+    }
+
+    @Test mutating func `The number of buckets is bounded also when all of them are refused`() {
+        for channel in 0..<12_000 {
+            let key = RateLimitBuckets.Key(.createMessage(channel: Snowflake(rawValue: UInt64(channel))))
+            self.buckets.limited(key, isGlobal: false, retryAfter: .seconds(channel), now: .zero)
+        }
+        #expect(self.buckets.count <= RateLimitBuckets.mostBuckets)
+        // Those that last for longest are kept.
+        let last = RateLimitBuckets.Key(.createMessage(channel: Snowflake(rawValue: 11_999)))
+        #expect(self.take(last, at: .zero) == .seconds(11_999))
     }
 }

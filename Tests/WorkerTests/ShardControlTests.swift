@@ -77,11 +77,14 @@ struct ShardControlTests {
     }
 
     private func run(
-        _ arguments: AMQPTable = [:], _ body: (ShardControl, ScriptedShard) async throws -> Void
+        _ arguments: AMQPTable = [:], through proxy: FaultProxy? = nil,
+        _ body: (ShardControl, ScriptedShard) async throws -> Void
     ) async throws {
         let shard = try await ScriptedShard(arguments)
+        var configuration = try AMQPConfiguration(url: TestEnvironment.amqpURL)
+        if let proxy { (configuration.host, configuration.port) = ("127.0.0.1", proxy.port) }
         let control = ShardControl(
-            configuration: try AMQPConfiguration(url: TestEnvironment.amqpURL), names: shard.names,
+            configuration: configuration, names: shard.names,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             logger: Logger(label: "control", factory: { _ in SwiftLogNoOpLogHandler() }))
         let outcome: Result<Void, any Error>
@@ -190,6 +193,51 @@ struct ShardControlTests {
             }
             task.cancel()
             #expect(await task.value == .cancelled)
+        }
+    }
+
+    @Test func `A caller that gives up is let go while the broker says nothing`() async throws {
+        let broker = try AMQPConfiguration(url: TestEnvironment.amqpURL)
+        let proxy = FaultProxy(to: broker.host, port: broker.port)
+        try await proxy.start()
+        try await self.run(through: proxy) { control, shard in
+            try await shard.bind()
+            try await shard.answer { _ in [] }
+            proxy.apply(.silence)
+            let task = Task { () -> ShardControl.Failure.Code? in
+                do throws(ShardControl.Failure) {
+                    try await control.perform(.soundboardSounds(guilds: [1]), on: Self.slot, within: .seconds(300))
+                    return nil
+                } catch {
+                    return error.code
+                }
+            }
+            // It has left, and its confirm does not come.
+            try await eventually("the command at the shard") { shard.received.count == 1 }
+            task.cancel()
+            #expect(await task.value == .cancelled)
+            // Nobody waits for the broker's word about the end either.
+            proxy.cut()
+        }
+        await proxy.stop()
+    }
+
+    @Test func `A caller that gave up before sends nothing`() async throws {
+        try await self.run { control, shard in
+            try await shard.bind()
+            try await shard.answer { _ in [.ok] }
+            let task = Task { () -> ShardControl.Failure.Code? in
+                withUnsafeCurrentTask { $0?.cancel() }
+                do throws(ShardControl.Failure) {
+                    try await control.perform(.soundboardSounds(guilds: [1]), on: Self.slot)
+                    return nil
+                } catch {
+                    return error.code
+                }
+            }
+            #expect(await task.value == .cancelled)
+            try await control.perform(.soundboardSounds(guilds: [2]), on: Self.slot)
+            #expect(shard.received == [.soundboardSounds(guilds: [2])])
         }
     }
 

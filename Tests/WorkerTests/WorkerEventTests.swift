@@ -52,6 +52,24 @@ struct WorkerEventTests {
         #expect(throws: WorkerEvent.Malformed.self) { try WorkerEvent.events(in: ByteBuffer(string: line)) }
     }
 
+    @Test func `Many tasks read at once, each its own`() async throws {
+        struct Payload: Decodable { let channelId: Snowflake }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<8 {
+                group.addTask {
+                    for index in 0..<200 {
+                        let id = task * 1000 + index
+                        let line = #"{"s":\#(id),"t":"MESSAGE_CREATE","g":"\#(id)","at":5,"d":{"channel_id":"\#(id)"}}"#
+                        let event = try #require(try WorkerEvent.events(in: ByteBuffer(string: line)).first)
+                        #expect(event.sequence == Int64(id) && event.guildID?.rawValue == UInt64(id))
+                        #expect(try event.decode(Payload.self).channelId.rawValue == UInt64(id))
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     @Test func `No lines are no events`() throws {
         #expect(try WorkerEvent.events(in: ByteBuffer()).isEmpty)
     }

@@ -31,6 +31,44 @@ extension Checker {
         return findings.verdict
     }
 
+    /// So many IDENTIFYs come in each window as were agreed.
+    func identifyCounts() -> Verdict {
+        var findings = Findings("identify counts")
+        for window in self.terms.identifyWindows {
+            findings.checked += 1
+            let met = self.history.identifies.filter { identify in
+                window.from <= identify.at && identify.at <= window.to
+                    && window.numShards.map { $0 == self.history.slots.values[identify.slot].numShards } ?? true
+            }
+            findings.count(window.name, by: met.count)
+            guard !window.expected.contains(met.count) else { continue }
+            let lines = met.prefix(8).map { "\(self.history.slots.values[$0.slot]) in line \($0.line)" }
+            findings.violated(
+                "\(window.name): \(met.count) IDENTIFYs, where \(window.expected) are expected: "
+                    + lines.joined(separator: ", "))
+        }
+        return findings.verdict
+    }
+
+    /// The part of the session starts that is kept for emergencies was not touched.
+    func sessionStartReserve() -> Verdict {
+        var findings = Findings("session start reserve")
+        let reserve = (self.terms.sessionStarts * self.terms.reservePercent + 99) / 100
+        var fewest = Int.max
+        for identify in self.history.identifies {
+            guard let remaining = identify.remaining else { continue }
+            findings.checked += 1
+            fewest = min(fewest, remaining)
+            if remaining < reserve {
+                findings.violated(
+                    "ledger line \(identify.line): after the IDENTIFY of \(self.history.slots.values[identify.slot]) "
+                        + "\(remaining) of \(self.terms.sessionStarts) are left, and \(reserve) are the reserve")
+            }
+        }
+        if fewest < Int.max { findings.figures["fewest left"] = fewest }
+        return findings.verdict
+    }
+
     /// An IDENTIFY is sent only for a slot that has no session: the first, or after its session was lost.
     func identifyReasons(_ facts: LaneFacts) -> Verdict {
         var findings = Findings("identify reasons")

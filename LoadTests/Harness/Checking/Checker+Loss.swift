@@ -20,6 +20,8 @@ extension Checker {
                     findings.count("in sessions that nobody heard")
                 } else if self.isCovered(session: index, sequence, dispatch, facts) {
                     findings.count("covered by gap records")
+                } else if let excuse = self.excuse(session: index, sequence, facts) {
+                    findings.count(excuse)
                 } else {
                     findings.violated("\(self.name(index, sequence)) never came")
                 }
@@ -48,8 +50,9 @@ extension Checker {
     /// A session that was followed by another has a gap record in every lane, and all of them say the same.
     func checkGaps(_ facts: LaneFacts, _ findings: inout Findings) {
         for sessions in self.history.slotSessions {
-            guard let last = sessions.last(where: { facts.isHeard[$0] }) else { continue }
-            for session in sessions where facts.isHeard[session] && session != last {
+            let heard = sessions.filter { facts.isHeard[$0] }
+            for (index, session) in heard.enumerated()
+            where heard[(index + 1)...].contains(where: { self.areOfOneGeneration(session, $0) }) {
                 findings.checked += 1
                 let gaps = facts.gaps[session] ?? [:]
                 let missing = (0..<self.terms.lanes).filter { gaps[$0] == nil }
@@ -82,7 +85,8 @@ extension Checker {
             let claimed = Int(min(self.claims[index].highest, Int64(session.dispatches.count)))
             for sequence in 0..<claimed where !facts.isSeen(index, sequence + 1) {
                 let dispatch = session.dispatches[sequence]
-                guard !self.terms.filtered.contains(self.history.name(of: dispatch)), !self.mayHaveExpired(dispatch)
+                guard !self.terms.filtered.contains(self.history.name(of: dispatch)), !self.mayHaveExpired(dispatch),
+                    self.excuse(session: index, sequence + 1, facts) == nil
                 else { continue }
                 findings.violated("\(self.name(index, sequence + 1)) was claimed and never came")
             }

@@ -14,6 +14,10 @@ package struct Checker {
     let slots: [Int?]
     /// The highest epoch that published anything of each session; nil: nothing of it was published.
     let lastEpochs: [Int64?]
+    /// The generation that published each session; nil: nothing of it was published.
+    let generations: [Int64?]
+    /// What the sessions of two shard counts have in common; nil: there is one shard count.
+    let counterparts: Counterparts?
 
     package init(history: LedgerHistory, recording: Recording, terms: CheckerTerms) {
         self.history = history
@@ -25,11 +29,15 @@ package struct Checker {
         self.claims = history.sessions.map { ClaimFront($0.claims) }
         self.slots = recording.slots.values.map { history.slots.find($0) }
         var epochs: [Int64?] = history.sessions.map { _ in nil }
+        var generations: [Int64?] = epochs
         for message in recording.messages {
             guard let session = self.sessions[Int(message.session)] else { continue }
             epochs[session] = max(epochs[session] ?? message.epoch, message.epoch)
+            generations[session] = message.generation
         }
         self.lastEpochs = epochs
+        self.generations = generations
+        self.counterparts = Counterparts(history)
     }
 
     /// Once nothing is on its way any more.
@@ -47,8 +55,9 @@ package struct Checker {
         self.checkClaims(facts, &watermark)
         return [
             self.soundness(), self.loss(facts), content.verdict, order.verdict, handover.verdict, watermark.verdict,
-            self.identifySpacing(), self.identifyReasons(facts),
-        ]
+            self.identifySpacing(), self.identifyReasons(facts), self.sessionStartReserve(),
+        ] + (self.terms.identifyWindows.isEmpty ? [] : [self.identifyCounts()])
+            + (self.counterparts.map { [self.doubles($0)] } ?? [])
     }
 
     /// Whether ledger and recording are whole: nothing is shown by ones that are not.
@@ -76,6 +85,13 @@ package struct Checker {
         let guild = self.history.guild(of: dispatch).map { " of guild \($0)" } ?? ""
         return "\(slot)session \(told.id) s \(sequence) \(self.history.name(of: dispatch))\(guild) (ledger line "
             + "\(dispatch.line))"
+    }
+
+    /// Whether two sessions of one slot belong to the same generation, as far as was heard of them. A shard count that
+    /// was given up and is tried again has the same slots and no more in common.
+    func areOfOneGeneration(_ first: Int, _ second: Int) -> Bool {
+        guard let first = self.generations[first], let second = self.generations[second] else { return true }
+        return first == second
     }
 
     /// The lane that an event belongs to; nil where that hangs on what the ledger does not tell.

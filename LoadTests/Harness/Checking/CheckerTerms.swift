@@ -13,5 +13,30 @@ package struct CheckerTerms: Sendable {
     /// RESUMEs without a RESUMED after which a session is given up.
     package var resumeAttempts = 3
 
+    /// The session start limit, and how many percent of it are never used.
+    package var sessionStarts = 1000
+    package var reservePercent = 20
+    /// How long a consumer remembers what it has seen, to tell what two generations publish.
+    package var memoryMilliseconds: Int64 = 60_000
+    package var identifyWindows: [IdentifyWindow] = []
+
+    /// A time in which a number of IDENTIFYs is expected; milliseconds since the Unix epoch, both included.
+    package struct IdentifyWindow: Sendable, Equatable {
+        package let name: String
+        package let from: Int64
+        package let to: Int64
+        package let expected: ClosedRange<Int>
+        /// Of a shard count; nil: of any.
+        package let numShards: Int?
+
+        package init(name: String, from: Int64, to: Int64, expected: ClosedRange<Int>, numShards: Int? = nil) {
+            self.name = name
+            self.from = from
+            self.to = to
+            self.expected = expected
+            self.numShards = numShards
+        }
+    }
+
     package init() {}
 }

@@ -135,7 +135,9 @@ struct LaneWalk {
         self.tracks[session].isMet = true
         sessions.checked += 1
         for earlier in self.checker.history.slotSessions[slot].prefix(told.ordinal)
-        where self.tracks[earlier].isMet && !self.tracks[earlier].hasGap {
+        where self.tracks[earlier].isMet && !self.tracks[earlier].hasGap
+            && self.checker.areOfOneGeneration(earlier, session)
+        {
             sessions.violated(
                 "\(self.place(position)): session \(told.id) of \(self.checker.history.slots.values[slot]) begins "
                     + "without a gap record of session \(self.checker.history.sessions[earlier].id) before it")

@@ -23,6 +23,8 @@ package struct Schedule: Sendable, Equatable {
     package static let closeCodes: [Int?] = [
         nil, 1000, 1001, 4000, 4001, 4002, 4003, 4005, 4006, 4007, 4008, 4009, 4099,
     ]
+    /// Codes after which it stops.
+    package static let fatalCodes = [4004, 4010, 4011, 4012, 4013, 4014]
     /// The time in which every kind comes once, and the least that it takes.
     static let round: Duration = .seconds(90)
     package static let shortest: Duration = .seconds(48)
@@ -66,6 +68,12 @@ package struct Schedule: Sendable, Equatable {
         var faults: [ScheduledFault] = Self.closeCodes.enumerated().map { index, code in
             .gateway(.close(shard: shards[index % shards.count], code: code))
         }
+        faults += Self.fatalCodes.enumerated().map { index, code in
+            // A token that is refused takes all sessions with it; the others say nothing of a session that lived.
+            let endsSession = code == 4004 || Bool.random(using: &random)
+            return .gateway(
+                .closeForGood(shard: shards[(index + 7) % shards.count], code: code, endsSession: endsSession))
+        }
         faults += [
             .killShard(process(), downMilliseconds: number(0...3000)),
             .freezeShard(process(), milliseconds: number(500...4000)),
@@ -94,6 +102,19 @@ package struct Schedule: Sendable, Equatable {
             .network(.halfOpen, victims: .one(number(0...1000))),
         ]
         return faults
+    }
+}
+
+extension Schedule {
+    /// Whether Redis loses what it has.
+    var harmsRedis: Bool { self.steps.contains { $0.fault == .flushRedis || $0.fault == .killRedis } }
+
+    /// Closes after which a client stops, in their order.
+    var plantedCloses: [Checker.PlantedClose] {
+        self.steps.compactMap { step in
+            guard case .gateway(.closeForGood(let shard, let code, _)) = step.fault else { return nil }
+            return Checker.PlantedClose(code: code, shard: shard)
+        }
     }
 }
 

@@ -46,6 +46,8 @@ package enum GatewayFault: Sendable, Equatable {
     case op9(shard: Int, resumable: Bool)
     /// nil: a close frame without a code.
     case close(shard: Int, code: Int?)
+    /// A close after which a client stops until somebody tells it to go on.
+    case closeForGood(shard: Int, code: Int, endsSession: Bool)
     case drop(shard: Int)
     case stall(shard: Int, milliseconds: Int)
     /// Dispatches stop, acknowledgements go on.
@@ -60,6 +62,7 @@ package enum GatewayFault: Sendable, Equatable {
         case .op7: "op 7"
         case .op9(_, let resumable): "op 9 \(resumable)"
         case .close(_, let code): "close \(code.map(String.init) ?? "without a code")"
+        case .closeForGood(_, let code, _): "close \(code)"
         case .drop: "gateway drop"
         case .stall: "gateway stall"
         case .deaf: "gateway deaf"
@@ -80,6 +83,8 @@ package enum GatewayFault: Sendable, Equatable {
         case .op9(let shard, let resumable): "{\"kind\":\"op9\",\"resumable\":\(resumable),\(target(shard))}"
         case .close(let shard, let code):
             "{\"kind\":\"close\",\"code\":\(code.map(String.init) ?? "null"),\(target(shard))}"
+        case .closeForGood(let shard, let code, let endsSession):
+            "{\"kind\":\"close\",\"code\":\(code),\"ends_session\":\(endsSession),\(target(shard))}"
         case .drop(let shard): "{\"kind\":\"drop\",\(target(shard))}"
         case .stall(let shard, let milliseconds):
             "{\"kind\":\"stall\",\"for_ms\":\(milliseconds),\(target(shard))}"

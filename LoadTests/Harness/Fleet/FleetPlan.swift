@@ -5,7 +5,12 @@ package struct FleetPlan: Sendable {
     package var sandbox: String
     /// For logs, the ledger and certificates; made where missing.
     package var directory: String
+    package var coordinators = 1
     package var shardProcesses = 4
+    /// Shard processes that are there, and not started with the fleet.
+    package var spareShardProcesses = 0
+    /// With workers the recorder reads copies of the lanes; without, it reads the lanes in their place.
+    package var workers = 0
     /// The application's shard count.
     package var shards = 16
     package var lanes = 32
@@ -17,8 +22,12 @@ package struct FleetPlan: Sendable {
     package var intents = 131_071
     /// All identify buckets are open at once, so that a fleet starts in seconds.
     package var maxConcurrency = 16
+    /// How long the sandbox wants each bucket to wait.
+    package var identifyInterval = "5s"
     /// Short, so that what can only be seen by a missing ACK is seen in time.
     package var heartbeatInterval = "5s"
+    /// Of the guild cache: members too, all of them.
+    package var cacheKinds = "threads,emojis,stickers,voice,members=all"
     package var logLevel = "info"
 
     package init(flotilla: String, sandbox: String, directory: String) {

@@ -9,6 +9,7 @@ package final class FleetProcess: Sendable {
         /// Whoever takes it down starts it again.
         var isDown = true
         var exits: [Exit] = []
+        var starts: [Int64] = []
     }
 
     /// An end that the harness did not bring about.
@@ -31,6 +32,8 @@ package final class FleetProcess: Sendable {
 
     package var exits: [Exit] { self.state.withLock { $0.exits } }
     package var isRunning: Bool { self.state.withLock { $0.child?.isRunning ?? false } }
+    /// When it was started, in milliseconds since the Unix epoch.
+    var starts: [Int64] { self.state.withLock { $0.starts } }
     var child: ChildProcess? { self.state.withLock { $0.child } }
 
     package func start() throws {
@@ -38,6 +41,7 @@ package final class FleetProcess: Sendable {
         self.state.withLock {
             $0.child = child
             $0.isDown = false
+            $0.starts.append(Int64(Date().timeIntervalSince1970 * 1000))
         }
     }
 

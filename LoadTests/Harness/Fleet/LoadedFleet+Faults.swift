@@ -13,7 +13,9 @@ extension LoadedFleet {
         case .brokerMemoryAlarm(let milliseconds): try await self.stores.alarmBroker(for: .milliseconds(milliseconds))
         case .flushRedis: try await self.stores.flushRedis()
         case .killRedis: try self.stores.killRedis()
-        case .gateway(let fault): try await self.control.add(fault, shards: self.plan.shards)
+        case .gateway(let fault):
+            if case .closeForGood(let shard, _, _) = fault { try await self.waitForClient(of: shard) }
+            try await self.control.add(fault, shards: self.plan.shards)
         case .network(let fault, let victims):
             let connections = self.proxy.connections
             guard !connections.isEmpty else { return }
@@ -29,6 +31,15 @@ extension LoadedFleet {
                 self.proxy.mend(chosen)
             case .reset, .finish, .stall, .corrupt, .halfOpen: break
             }
+        }
+    }
+
+    /// What comes once in a round is not to meet nobody because something else has just cut the shard off.
+    private func waitForClient(of shard: Int) async throws {
+        let deadline = ContinuousClock.now + .seconds(20)
+        while ContinuousClock.now < deadline {
+            if try await self.control.hasClient(shard: shard, of: self.plan.shards) { return }
+            try await Task.sleep(for: .milliseconds(100))
         }
     }
 

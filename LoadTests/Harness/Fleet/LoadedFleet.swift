@@ -1,18 +1,19 @@
 import AMQP
 package import ClusterAPI
-import ClusterClient
 import Foundation
 package import LocalStack
 import Logging
-import Runtime
+import Synchronization
 package import TestSupport
 
-/// A sandbox with a generated world, a coordinator and shard processes behind a fault proxy, on private stores, with a
-/// recorder in place of workers.
+/// A sandbox with a generated world, coordinators, shard processes behind a fault proxy and workers, on private stores,
+/// with a recorder of all that comes out of the lanes.
 package final class LoadedFleet: Sendable {
     package let plan: FleetPlan
+    package let coordinators: [FleetProcess]
     package let shards: [FleetProcess]
-    package let coordinator: FleetProcess
+    package let spareShards: [FleetProcess]
+    package let workers: [FleetProcess]
     package let sandbox: FleetProcess
     package let proxy: FaultProxy
     package let recorder: LaneRecorder
@@ -22,7 +23,12 @@ package final class LoadedFleet: Sendable {
     package let gatewayURL: String
     package let botToken: String
     let stores: StoreFaults
-    private let cluster: CoordinatorClient
+    let redisURL: String
+    /// A worker that fetches what the guild cache is unsure of. It would read lanes too: it is started when nothing is
+    /// in them any more.
+    let refiller: FleetProcess
+    package let fleetOperator: FleetOperator
+    private let shardCount: Mutex<Int>
     private let certificates: TestCertificates
 
     /// Runs one while `body` does.
@@ -61,23 +67,27 @@ package final class LoadedFleet: Sendable {
             return port
         }
         self.stores = StoreFaults(
-            brokerPort: try port(stores.amqpAdministrator), redisPort: try port(stores.redis), redisURL: stores.redis)
+            brokerPort: try port(stores.amqpAdministrator), redisPort: try port(stores.redis),
+            databasePort: try port(stores.database), redisURL: stores.redis)
+        self.shardCount = Mutex(plan.shards)
         let gateway = try quietPort()
         self.proxy = FaultProxy(port: gateway)
         try await self.proxy.start()
         let logger = Logger(label: "harness", factory: { _ in SwiftLogNoOpLogHandler() })
         self.recorder = LaneRecorder(
-            lanes: plan.lanes, amqp: try AMQPConfiguration(url: stores.amqpAdministrator), logger: logger)
+            lanes: plan.lanes, copies: plan.workers > 0, amqp: try AMQPConfiguration(url: stores.amqpAdministrator),
+            logger: logger)
         let http = try quietPort()
         let controlToken = Self.token()
         self.sandboxURL = "http://127.0.0.1:\(http)"
         self.control = SandboxControl(baseURL: self.sandboxURL, token: controlToken)
         let plainGateway = try quietPort()
         self.gatewayURL = "ws://127.0.0.1:\(plainGateway)"
-        let coordinatorPort = try quietPort()
+        let coordinatorPorts = try (0..<plan.coordinators).map { _ in try quietPort() }
+        let coordinatorURLs = coordinatorPorts.map { "http://127.0.0.1:\($0)" }
         let operatorToken = Self.token()
-        self.cluster = CoordinatorClient(
-            baseURL: "http://127.0.0.1:\(coordinatorPort)", token: Secret(operatorToken), logger: logger)
+        self.redisURL = stores.redis
+        self.fleetOperator = FleetOperator(coordinators: coordinatorURLs, token: operatorToken)
 
         let common = ["FLOTILLA_LOG_FORMAT": "json", "FLOTILLA_LOG_LEVEL": plan.logLevel, "DISCORD_TOKEN": ""]
         let bot = Self.token()
@@ -98,30 +108,55 @@ package final class LoadedFleet: Sendable {
                 "FLOTILLA_SANDBOX_BOT_TOKEN": bot, "FLOTILLA_SANDBOX_WORLD": plan.world,
                 "FLOTILLA_SANDBOX_SHARDS": "\(plan.shards)",
                 "FLOTILLA_SANDBOX_MAX_CONCURRENCY": "\(plan.maxConcurrency)",
+                "FLOTILLA_SANDBOX_IDENTIFY_INTERVAL": plan.identifyInterval,
                 "FLOTILLA_SANDBOX_HEARTBEAT_INTERVAL": plan.heartbeatInterval,
                 // What a heartbeat says is safe can't be had again: a watermark that is ahead loses events.
                 "FLOTILLA_SANDBOX_REPLAY_STRICT": "true", "FLOTILLA_SANDBOX_RATE_LIMITS": "false",
             ].merging(common) { $1 })
-        self.coordinator = Self.process(
-            "coordinator", plan.flotilla, ["coordinator"], plan,
-            [
-                "FLOTILLA_DATABASE_URL": stores.database, "FLOTILLA_AMQP_URL": stores.amqpAdministrator,
-                "FLOTILLA_OPERATOR_TOKEN": operatorToken, "FLOTILLA_HTTP_PORT": "\(coordinatorPort)",
-                "FLOTILLA_DISCORD_API_URL": "http://127.0.0.1:\(http)/api/v10",
-                "FLOTILLA_SHARDS": "\(plan.shards)", "FLOTILLA_INTENTS": "\(plan.intents)",
-            ].merging(member) { $1 })
+        self.coordinators = coordinatorPorts.enumerated().map { index, port in
+            Self.process(
+                "coordinator-\(index)", plan.flotilla, ["coordinator"], plan,
+                [
+                    "FLOTILLA_DATABASE_URL": stores.database, "FLOTILLA_AMQP_URL": stores.amqpAdministrator,
+                    "FLOTILLA_OPERATOR_TOKEN": operatorToken, "FLOTILLA_HTTP_PORT": "\(port)",
+                    "FLOTILLA_MEMBER_ID": "coordinator-\(index)",
+                    "FLOTILLA_DISCORD_API_URL": "http://127.0.0.1:\(http)/api/v10",
+                    "FLOTILLA_SHARDS": "\(plan.shards)", "FLOTILLA_INTENTS": "\(plan.intents)",
+                ].merging(member) { $1 })
+        }
         let certificates = self.certificates
-        self.shards = (0..<plan.shardProcesses).map { index in
+        let all = (0..<plan.shardProcesses + plan.spareShardProcesses).map { index in
             Self.process(
                 "shard-\(index)", plan.flotilla, ["shard"], plan,
                 [
                     "FLOTILLA_AMQP_URL": stores.amqpShard, "FLOTILLA_REDIS_URL": stores.redis,
-                    "FLOTILLA_COORDINATOR_URL": "http://127.0.0.1:\(coordinatorPort)",
+                    "FLOTILLA_COORDINATOR_URL": coordinatorURLs.joined(separator: ","),
                     "FLOTILLA_MEMBER_ID": "shard-\(index)", "FLOTILLA_ZONE": "local",
                     // As many processes as cores have no use for more threads.
                     "FLOTILLA_SHARD_EVENT_LOOPS": "1",
                     "FLOTILLA_SHARD_DROP_EVENTS": plan.dropped.sorted().joined(separator: ","),
-                    "FLOTILLA_GATEWAY_CA_FILE": certificates.authority,
+                    "FLOTILLA_GATEWAY_CA_FILE": certificates.authority, "FLOTILLA_CACHE_KINDS": plan.cacheKinds,
+                ].merging(member) { $1 })
+        }
+        self.shards = Array(all.prefix(plan.shardProcesses))
+        self.spareShards = Array(all.dropFirst(plan.shardProcesses))
+        self.refiller = Self.process(
+            "refiller", plan.flotilla, ["worker"], plan,
+            [
+                "FLOTILLA_AMQP_URL": stores.amqpWorker, "FLOTILLA_REDIS_URL": stores.redis,
+                "FLOTILLA_COORDINATOR_URL": coordinatorURLs.joined(separator: ","),
+                "FLOTILLA_MEMBER_ID": "refiller", "FLOTILLA_ZONE": "local",
+                "FLOTILLA_DISCORD_API_URL": "http://127.0.0.1:\(http)/api/v10",
+                "FLOTILLA_CACHE_REFETCH_RATE": "40",
+            ].merging(member) { $1 })
+        self.workers = (0..<plan.workers).map { index in
+            Self.process(
+                "worker-\(index)", plan.flotilla, ["worker"], plan,
+                [
+                    "FLOTILLA_AMQP_URL": stores.amqpWorker, "FLOTILLA_REDIS_URL": stores.redis,
+                    "FLOTILLA_COORDINATOR_URL": coordinatorURLs.joined(separator: ","),
+                    "FLOTILLA_MEMBER_ID": "worker-\(index)", "FLOTILLA_ZONE": "local",
+                    "FLOTILLA_DISCORD_API_URL": "http://127.0.0.1:\(http)/api/v10",
                 ].merging(member) { $1 })
         }
     }
@@ -138,33 +173,42 @@ package final class LoadedFleet: Sendable {
         }
     }
 
-    package var processes: [FleetProcess] { [self.sandbox, self.coordinator] + self.shards }
+    package var coordinator: FleetProcess { self.coordinators[0] }
+    package var processes: [FleetProcess] {
+        [self.sandbox] + self.coordinators + self.shards + self.spareShards + self.workers
+    }
 
     private func start() async throws {
         try self.sandbox.start()
         try await self.sandbox.child?.wait(for: "sandbox is ready", within: .seconds(60))
-        for process in [self.coordinator] + self.shards { try process.start() }
+        for process in self.coordinators { try process.start() }
+        // What comes before it reads is not recorded.
+        try await eventually(within: .seconds(60), "the recorder on the lanes") { self.recorder.isConnected }
+        for process in self.shards + self.workers { try process.start() }
         try await self.waitUntilReady(within: .seconds(120))
     }
 
     private func stop() async throws {
-        for process in self.shards { try await process.stop() }
-        for process in [self.coordinator, self.sandbox] { try await process.stop() }
+        try await self.refiller.stop()
+        for process in self.shards + self.spareShards + self.workers { try await process.stop() }
+        for process in self.coordinators + [self.sandbox] { try await process.stop() }
         await self.proxy.stop()
+        try await self.fleetOperator.close()
     }
 
     // MARK: What it says
 
-    /// nil: the coordinator has no answer now.
-    package func view() async -> ClusterView? {
-        // An absent coordinator is an answer here.
-        try? await self.cluster.cluster()
-    }
+    /// nil: no coordinator has an answer now.
+    package func view() async -> ClusterView? { await self.fleetOperator.view() }
+
+    /// From now on so many shards are expected.
+    package func expect(shards: Int) { self.shardCount.withLock { $0 = shards } }
 
     /// Why not every slot is ready; nil: all are.
     package func unreadiness() async -> String? {
         guard let view = await self.view() else { return "the coordinator doesn't answer" }
-        guard view.slots.count == self.plan.shards else { return "\(view.slots.count) slots" }
+        let expected = self.shardCount.withLock { $0 }
+        guard view.slots.count == expected else { return "\(view.slots.count) slots instead of \(expected)" }
         let waiting = view.slots.filter { $0.status != .ready || $0.member == nil }
         guard let first = waiting.first else { return nil }
         return "\(waiting.count) slots are not ready, shard \(first.shard) is \(first.status) at "

@@ -23,6 +23,21 @@ package struct SandboxControl: Sendable {
         _ = try await self.call("POST", "/traffic", "{\"eventsPerSecond\":\(eventsPerSecond)}")
     }
 
+    private struct Sessions: Decodable {
+        struct Session: Decodable {
+            let connected: Bool
+            let shard: [Int]?
+        }
+
+        let sessions: [Session]
+    }
+
+    /// Whether a shard has a session with a client.
+    func hasClient(shard: Int, of shards: Int) async throws -> Bool {
+        let answer = try JSONDecoder().decode(Sessions.self, from: try await self.get("/sessions"))
+        return answer.sessions.contains { $0.connected && $0.shard == [shard, shards] }
+    }
+
     package func get(_ path: String) async throws -> ByteBuffer { try await self.call("GET", path, nil) }
 
     private func call(_ method: String, _ path: String, _ body: String?) async throws -> ByteBuffer {

@@ -8,6 +8,8 @@ package struct SoakRun: Sendable {
     package let schedule: Schedule
     /// How long the fleet may take to come to rest.
     package var restLimit: Duration = .seconds(120)
+    /// How long unsure guilds may take to be fetched afterwards.
+    package var refillLimit: Duration = .seconds(60)
     /// Told what happens, for people.
     package var say: @Sendable (String) -> Void = { _ in }
 
@@ -21,8 +23,28 @@ package struct SoakRun: Sendable {
     }
 
     private func run(_ fleet: LoadedFleet) async throws -> SoakReport {
-        let clock = ContinuousClock()
         self.say("the fleet is ready")
+        let watch = RefusalWatch()
+        return try await withThrowingTaskGroup(of: SoakReport?.self) { group in
+            group.addTask {
+                do {
+                    try await watch.run(fleet, say: self.say)
+                } catch is CancellationError {
+                    // The run is over.
+                }
+                return nil
+            }
+            group.addTask { try await self.run(fleet, watch) }
+            defer { group.cancelAll() }
+            while let report = try await group.next() {
+                if let report { return report }
+            }
+            throw HarnessError("the run ended without a report")
+        }
+    }
+
+    private func run(_ fleet: LoadedFleet, _ watch: RefusalWatch) async throws -> SoakReport {
+        let clock = ContinuousClock()
         try await fleet.control.setTraffic(eventsPerSecond: self.plan.eventsPerSecond)
         let start = clock.now
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -48,19 +70,33 @@ package struct SoakRun: Sendable {
         let quiet = try await rest.verdict(within: self.restLimit)
         self.say("\(Self.text(clock.now - start))  \(quiet)")
         let history = rest.log.history
-        var lives = Findings("processes")
-        lives.checked = fleet.processes.count
+        let recording = fleet.recorder.recording
+        let cache = try await CacheCheck(fleet: fleet, history: history, isFlushed: self.schedule.harmsRedis)
+            .verdicts(within: self.refillLimit)
+        self.say("\(Self.text(clock.now - start))  the cache is read")
         let exits = fleet.processes.flatMap(\.exits)
-        for exit in exits where exit.process != "coordinator" {
-            lives.violated("\(exit.process) ended by itself with \(exit.status): \(exit.lastLines.suffix(400))")
-        }
-        lives.figures["ends of the coordinator by itself"] = exits.count { $0.process == "coordinator" }
-        let checker = Checker(history: history, recording: fleet.recorder.recording, terms: self.plan.terms)
+        let checker = Checker(history: history, recording: recording, terms: self.plan.terms)
+        let refusals = checker.refusals(
+            watch.told, planted: self.schedule.plantedCloses, starts: fleet.processes.flatMap(\.starts))
         let seconds = length / .seconds(1)
         return SoakReport(
             seed: self.schedule.seed, seconds: seconds,
             eventsPerSecond: Double(history.eventCount) / seconds, events: history.eventCount,
-            verdicts: [quiet, lives.verdict] + checker.verdicts(), exits: exits)
+            verdicts: [quiet, Self.lives(fleet, exits)] + checker.verdicts() + [refusals] + cache, exits: exits)
+    }
+
+    private static func lives(_ fleet: LoadedFleet, _ exits: [FleetProcess.Exit]) -> Verdict {
+        var lives = Findings("processes")
+        lives.checked = fleet.processes.count
+        for exit in exits {
+            // One that has lost the lease ends, and is started again.
+            if exit.process.hasPrefix("coordinator") {
+                lives.count("ends of a coordinator by itself")
+            } else {
+                lives.violated("\(exit.process) ended by itself with \(exit.status): \(exit.lastLines.suffix(400))")
+            }
+        }
+        return lives.verdict
     }
 
     private static func text(_ duration: Duration) -> String {

@@ -7,10 +7,12 @@ import TestSupport
 struct StoreFaults: Sendable {
     let brokerPort: Int
     let redisPort: Int
+    let databasePort: Int
     let redisURL: String
 
     func killBroker() throws { try self.kill(port: self.brokerPort, "RabbitMQ") }
     func killRedis() throws { try self.kill(port: self.redisPort, "Redis") }
+    func killDatabase() throws { try self.kill(port: self.databasePort, "PostgreSQL") }
 
     private func kill(port: Int, _ name: String) throws {
         // Not there: it is down already.

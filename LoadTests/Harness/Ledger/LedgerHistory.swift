@@ -1,3 +1,6 @@
+import Discord
+import Foundation
+
 /// What the sandbox did, gathered from its ledger: sessions with what each was sent and what it claimed to have.
 package struct LedgerHistory: Sendable {
     /// A shard of an application, as an IDENTIFY names it.
@@ -35,6 +38,30 @@ package struct LedgerHistory: Sendable {
         package let outcome: String
     }
 
+    /// A close by the sandbox with a code that forbids to go on.
+    package struct Refusal: Sendable {
+        package let line: UInt32
+        /// Milliseconds since the Unix epoch.
+        package let at: Int64
+        package let code: Int
+        package let session: Int
+        /// The client has answered: it knows that it must not go on.
+        package let isHeard: Bool
+    }
+
+    /// The sandbox was asked for a close with a code that forbids to go on.
+    package struct PlannedRefusal: Sendable {
+        package let line: UInt32
+        package let code: Int
+        /// Whose clients it met, and their connections.
+        package let sessions: [Int]
+        package let connections: [Int64]
+        /// In `slots`: those that had a client then.
+        package let connected: Set<Int>
+        /// How the first of the connections ended: the reason as the ledger has it.
+        package var end: String?
+    }
+
     package struct End: Sendable {
         package let line: UInt32
         package let reason: String
@@ -62,6 +89,8 @@ package struct LedgerHistory: Sendable {
         package let outcome: String
         /// In `sessions`.
         package let session: Int?
+        /// Session starts that were left then.
+        package let remaining: Int?
     }
 
     package private(set) var sessions: [Session] = []
@@ -71,6 +100,10 @@ package struct LedgerHistory: Sendable {
     package private(set) var names = InternedTable<String>()
     package private(set) var guilds = InternedTable<UInt64>()
     package private(set) var faults: [LedgerLine] = []
+    package private(set) var refusals: [Refusal] = []
+    package private(set) var plannedRefusals: [PlannedRefusal] = []
+    /// The session that each connection has now.
+    private var attached: [Int64: Int] = [:]
     package private(set) var eventCount = 0
     /// What makes this ledger unfit to be checked against: lines that are missing or contradict each other.
     package private(set) var defects: [String] = []
@@ -101,6 +134,7 @@ package struct LedgerHistory: Sendable {
         case .resume(let resume):
             let session = self.index(of: resume.session)
             let isAccepted = resume.outcome == "resumed"
+            if isAccepted { self.attach(session, to: resume.connection) }
             self.sessions[session].resumes.append(
                 Resume(
                     line: number, at: line.at, sequence: resume.sequence, isAccepted: isAccepted,
@@ -112,10 +146,74 @@ package struct LedgerHistory: Sendable {
         case .dispatch(let dispatch): self.add(dispatch, number)
         case .sessionEnded(let id, let reason):
             let session = self.index(of: id)
+            self.detach(session)
             if self.sessions[session].end == nil { self.sessions[session].end = End(line: number, reason: reason) }
-        case .fault: self.faults.append(line)
+        case .fault(let text):
+            self.faults.append(line)
+            self.addFault(text, number)
+        case .disconnected(let disconnect):
+            if let connection = disconnect.connection { self.close(connection, disconnect.reason) }
+            guard let id = disconnect.session, let code = Self.refusalCode(disconnect.reason) else { break }
+            self.refusals.append(
+                Refusal(
+                    line: number, at: line.at, code: code, session: self.index(of: id), isHeard: disconnect.isAnswered))
         case .dropped(let lines): self.note("the sandbox dropped \(lines) lines before line \(number)")
-        case .heartbeat, .disconnected, .other: break
+        case .heartbeat, .other: break
+        }
+    }
+
+    /// 4004, 4010 to 4014.
+    private static func forbids(_ code: UInt16) -> Bool { GatewayCloseCode(rawValue: code).nextStep == .stop }
+
+    private static func refusalCode(_ reason: String) -> Int? {
+        guard reason.hasPrefix("server:"), let code = UInt16(reason.dropFirst(7)), Self.forbids(code) else {
+            return nil
+        }
+        return Int(code)
+    }
+
+    // MARK: Connections
+
+    private mutating func attach(_ session: Int, to connection: Int64?) {
+        // The session's last client, if it still has one, has lost it.
+        self.detach(session)
+        if let connection { self.attached[connection] = session }
+    }
+
+    private mutating func detach(_ session: Int) {
+        for (connection, other) in self.attached where other == session { self.attached[connection] = nil }
+    }
+
+    private mutating func close(_ connection: Int64, _ reason: String) {
+        self.attached[connection] = nil
+        for index in self.plannedRefusals.indices
+        where self.plannedRefusals[index].connections.first == connection && self.plannedRefusals[index].end == nil {
+            self.plannedRefusals[index].end = reason
+        }
+    }
+
+    private struct SessionFault: Decodable {
+        /// Those after which a session has no client, though its connection may end later.
+        static let parting: Set<String> = ["close", "drop", "evict", "op9"]
+
+        let fault: String
+        let code: UInt16?
+        let sessions: [String]
+        let conns: [Int64]
+    }
+
+    private mutating func addFault(_ text: String, _ number: UInt32) {
+        // What has no such members meets no session.
+        guard let fault = try? JSONDecoder().decode(SessionFault.self, from: Data(text.utf8)) else { return }
+        let sessions = fault.sessions.map { self.index(of: $0) }
+        if fault.fault == "close", let code = fault.code, Self.forbids(code) {
+            self.plannedRefusals.append(
+                PlannedRefusal(
+                    line: number, code: Int(code), sessions: sessions, connections: fault.conns,
+                    connected: Set(self.attached.values.compactMap { self.sessions[$0].slot })))
+        }
+        if SessionFault.parting.contains(fault.fault) {
+            for session in sessions { self.detach(session) }
         }
     }
 
@@ -129,13 +227,16 @@ package struct LedgerHistory: Sendable {
             let index = self.index(of: id)
             session = index
             if self.sessions[index].slot != nil { self.note("session \(id) was begun twice") }
+            self.attach(index, to: identify.connection)
             self.sessions[index].slot = slot
             self.sessions[index].ordinal = self.slotSessions[slot].count
             self.sessions[index].identifyLine = number
             self.slotSessions[slot].append(index)
         }
         self.identifies.append(
-            Identify(line: number, at: at, slot: slot, outcome: identify.outcome, session: session))
+            Identify(
+                line: number, at: at, slot: slot, outcome: identify.outcome, session: session,
+                remaining: identify.remaining))
     }
 
     private mutating func add(_ dispatch: LedgerLine.Dispatch, _ number: UInt32) {

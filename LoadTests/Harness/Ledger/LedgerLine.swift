@@ -8,6 +8,9 @@ package struct LedgerLine: Sendable, Equatable {
         /// `ready`, `invalid_session`, `closed:4004`…
         package var outcome: String
         package var session: String?
+        /// Session starts that are left.
+        package var remaining: Int?
+        package var connection: Int64?
     }
 
     package struct Resume: Sendable, Equatable {
@@ -15,6 +18,7 @@ package struct LedgerLine: Sendable, Equatable {
         package var sequence: Int64
         /// `resumed`, `invalid_session`, `closed:4007`…
         package var outcome: String
+        package var connection: Int64?
     }
 
     package struct Dispatch: Sendable, Equatable {
@@ -26,13 +30,21 @@ package struct LedgerLine: Sendable, Equatable {
         package var hash: UInt64
     }
 
+    package struct Disconnect: Sendable, Equatable {
+        package var connection: Int64?
+        package var session: String?
+        package var reason: String
+        /// The client has answered the sandbox' close frame: it knows the code.
+        package var isAnswered = false
+    }
+
     package enum Fact: Sendable, Equatable {
         case identify(Identify)
         case resume(Resume)
         case heartbeat(session: String?, sequence: Int64?)
         case dispatch(Dispatch)
         case sessionEnded(session: String, reason: String)
-        case disconnected(session: String?, reason: String)
+        case disconnected(Disconnect)
         /// As written.
         case fault(String)
         /// The sandbox could not keep up with writing.
@@ -82,6 +94,9 @@ private struct Members {
     var shard: Int?
     var numShards: Int?
     var lines: Int64?
+    var remaining: Int?
+    var connection: Int64?
+    var isAnswered = false
 
     mutating func read(_ bytes: UnsafeRawBufferPointer) throws(JSONFields.Malformed) {
         var fields = try JSONFields(bytes)
@@ -115,6 +130,12 @@ private struct Members {
                 self.numShards = value.integer.map { Int($0) }
             } else if key.equals("lines") {
                 self.lines = value.integer
+            } else if key.equals("remaining") {
+                self.remaining = value.integer.map { Int($0) }
+            } else if key.equals("conn") {
+                self.connection = value.integer
+            } else if key.equals("answered") {
+                self.isAnswered = value.written == "true"
             }
         }
     }
@@ -130,12 +151,13 @@ private struct Members {
             .identify(
                 .init(
                     application: self.application ?? "", shard: self.shard, numShards: self.numShards,
-                    outcome: try Self.need(self.outcome, "outcome"), session: self.session))
+                    outcome: try Self.need(self.outcome, "outcome"), session: self.session, remaining: self.remaining,
+                    connection: self.connection))
         case "resume":
             .resume(
                 .init(
                     session: try Self.need(self.session, "session"), sequence: try Self.need(self.sequence, "seq"),
-                    outcome: try Self.need(self.outcome, "outcome")))
+                    outcome: try Self.need(self.outcome, "outcome"), connection: self.connection))
         case "heartbeat": .heartbeat(session: self.session, sequence: self.sequence)
         case "dispatch":
             .dispatch(
@@ -144,7 +166,11 @@ private struct Members {
                     name: try Self.need(self.name, "t"), guild: self.guild, hash: try Self.need(self.hash, "h")))
         case "session_ended":
             .sessionEnded(session: try Self.need(self.session, "session"), reason: self.reason ?? "")
-        case "disconnected": .disconnected(session: self.session, reason: self.reason ?? "")
+        case "disconnected":
+            .disconnected(
+                .init(
+                    connection: self.connection, session: self.session, reason: self.reason ?? "",
+                    isAnswered: self.isAnswered))
         case "fault": .fault(String(decoding: bytes, as: UTF8.self))
         case "dropped": .dropped(lines: self.lines ?? 1)
         default: .other(kind: self.kind)

@@ -5,11 +5,14 @@ struct LedgerLog: Sendable {
         /// Milliseconds since the Unix epoch.
         let at: Int64
         let shard: Int
+        /// How long the session had no connection, as the sandbox saw it; nil: it had one.
+        let pause: Int64?
     }
 
     private(set) var history = LedgerHistory()
     private var reader: LedgerReader
     private var resumes: [Resume] = []
+    private var disconnected: [String: Int64] = [:]
 
     init(path: String) { self.reader = LedgerReader(path: path) }
 
@@ -17,10 +20,18 @@ struct LedgerLog: Sendable {
         var reader = self.reader
         try reader.readOn { line in
             self.history.add(line)
-            guard case .resume(let resume) = line.fact, resume.outcome == "resumed",
-                let slot = self.history.session(resume.session).flatMap({ self.history.sessions[$0].slot })
-            else { return }
-            self.resumes.append(Resume(at: line.at, shard: self.history.slots.values[slot].shard))
+            switch line.fact {
+            case .disconnected(let disconnect):
+                if let session = disconnect.session { self.disconnected[session] = line.at }
+            case .resume(let resume) where resume.outcome == "resumed":
+                guard let slot = self.history.session(resume.session).flatMap({ self.history.sessions[$0].slot })
+                else { return }
+                let since = self.disconnected.removeValue(forKey: resume.session)
+                self.resumes.append(
+                    Resume(
+                        at: line.at, shard: self.history.slots.values[slot].shard, pause: since.map { line.at - $0 }))
+            default: break
+            }
         }
         self.reader = reader
     }

@@ -10,6 +10,8 @@ import Synchronization
 package final class LaneRecorder: Sendable {
     private static let prefetch: UInt16 = 500
     private static let ackDelay: TimeAmount = .milliseconds(20)
+    /// Where the events of all shard processes come together (docs/protocol.md).
+    private static let events = "gw.events"
 
     private let client: AMQPClient
     private let state: Shared
@@ -22,8 +24,9 @@ package final class LaneRecorder: Sendable {
     /// - Parameters:
     ///   - lanes: how many the coordinator declares; until it has, the recorder asks again.
     ///   - prefix: of the queues' names.
+    ///   - copies: read queues of its own that get what the lanes get, since workers read those.
     ///   - amqp: of a user that may read the lanes and the commands.
-    package init(lanes: Int, prefix: String = "", amqp: AMQPConfiguration, logger: Logger) {
+    package init(lanes: Int, prefix: String = "", copies: Bool = false, amqp: AMQPConfiguration, logger: Logger) {
         let state = Shared(Recording(lanes: lanes, prefix: prefix))
         self.state = state
         self.client = AMQPClient(
@@ -33,7 +36,8 @@ package final class LaneRecorder: Sendable {
                 let names = state.recording.withLock { $0.queues.map(\.name) }
                 state.recording.withLock { $0.interrupt(at: Self.now) }
                 for (index, name) in names.enumerated() {
-                    try await Self.consume(name, index, over: connection, into: state)
+                    let queue = copies ? try await Self.declareCopy(of: name, over: connection) : name
+                    try await Self.consume(queue, index, over: connection, into: state)
                 }
             },
             onLoss: { _ in state.recording.withLock { $0.lose(at: Self.now) } })
@@ -48,6 +52,15 @@ package final class LaneRecorder: Sendable {
     package var recording: Recording { self.state.recording.withLock { $0 } }
 
     private static var now: Int64 { Int64(Date().timeIntervalSince1970 * 1000) }
+
+    private static func declareCopy(of name: String, over connection: AMQPConnection) async throws -> String {
+        let copy = "copy.\(name)"
+        let channel = try await connection.openChannel()
+        _ = try await channel.declareQueue(copy, arguments: ["x-queue-type": .string("classic")])
+        try await channel.bindQueue(copy, to: Self.events, routingKey: name)
+        await channel.close()
+        return copy
+    }
 
     private static func consume(
         _ queue: String, _ index: Int, over connection: AMQPConnection, into state: Shared

@@ -24,6 +24,7 @@ package struct Recording: Sendable {
         package let slot: UInt32
         package let isRedelivered: Bool
         package let epoch: Int64
+        package let generation: Int64
         /// Milliseconds since the Unix epoch.
         package let at: Int64
     }
@@ -80,7 +81,7 @@ package struct Recording: Sendable {
             Message(
                 session: UInt32(self.sessions.index(of: headers.session)),
                 slot: UInt32(self.slots.index(of: headers.slot)), isRedelivered: isRedelivered,
-                epoch: headers.epoch, at: at))
+                epoch: headers.epoch, generation: headers.generation, at: at))
         var count: Int64 = 0
         var first: Int64?
         var last: Int64 = 0

@@ -208,6 +208,25 @@ package struct ClusterView: Sendable, Codable, Equatable {
         }
     }
 
+    /// A rolling restart that is on its way.
+    package struct Restart: Sendable, Codable, Equatable {
+        package let requestedBy: String
+        package let startedAt: Date
+        /// The member that restarts now.
+        package let current: String?
+        /// Members that are still to come.
+        package let waiting: [String]
+        package let done: Int
+
+        package init(requestedBy: String, startedAt: Date, current: String?, waiting: [String], done: Int) {
+            self.requestedBy = requestedBy
+            self.startedAt = startedAt
+            self.current = current
+            self.waiting = waiting
+            self.done = done
+        }
+    }
+
     /// Of ``gaps``.
     package static let mostGaps = 100
 
@@ -219,6 +238,10 @@ package struct ClusterView: Sendable, Codable, Equatable {
     package let lanes: [Lane]
     /// The last 100, the latest last. nil: a coordinator that does not tell.
     package let gaps: [Gap]?
+    package let restart: Restart?
+    /// The coordinator that answered out of the database, as it does not lead: what members observe (status, guilds,
+    /// rates, latency) and what Discord said is not in it. nil: the leader answered.
+    package let standby: String?
 
     package init(
         leader: String,
@@ -227,7 +250,9 @@ package struct ClusterView: Sendable, Codable, Equatable {
         members: [Member],
         slots: [SlotView],
         lanes: [Lane],
-        gaps: [Gap]? = nil
+        gaps: [Gap]? = nil,
+        restart: Restart? = nil,
+        standby: String? = nil
     ) {
         self.leader = leader
         self.generatedAt = generatedAt
@@ -236,5 +261,7 @@ package struct ClusterView: Sendable, Codable, Equatable {
         self.slots = slots
         self.lanes = lanes
         self.gaps = gaps
+        self.restart = restart
+        self.standby = standby
     }
 }

@@ -7,13 +7,16 @@ package struct GenerationPublishing: Sendable, Codable, Hashable {
     package let generation: Int
     /// The lanes it publishes. Empty: it is muted.
     package let lanes: [Int]
+    /// The lanes whose guilds it keeps in the guild cache: one generation does at a time. nil: those that it publishes.
+    package let cached: [Int]?
     /// Whether it publishes what has no lane: interactions.
     package let commands: Bool
 
-    package init(application: Snowflake, generation: Int, lanes: [Int], commands: Bool) {
+    package init(application: Snowflake, generation: Int, lanes: [Int], cached: [Int]? = nil, commands: Bool) {
         self.application = application
         self.generation = generation
         self.lanes = lanes
+        self.cached = cached
         self.commands = commands
     }
 }

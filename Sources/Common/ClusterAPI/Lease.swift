@@ -4,7 +4,7 @@ package struct LeaseRenewal: Sendable, Codable, Equatable {
     /// The version of the desired state that the member has applied; 0 for none.
     package let appliedVersion: Int
     /// How long the answer may be held while nothing changed; at most the renew interval.
-    package let waitMilliseconds: Int
+    package var waitMilliseconds: Int
     package let slots: [ObservedSlot]
     /// Lanes that a worker has a consumer on.
     package let lanes: [Int]

@@ -34,8 +34,8 @@ package struct ObservedSlot: Sendable, Codable, Equatable {
     package let gaps: [SessionGap]?
     /// For how long the oldest event that is not settled has been waiting; nil: none, or not told.
     package let unsettledMilliseconds: Int?
-    /// How long ago the last heartbeat was sent that Discord has acknowledged: whatever it dispatched before that has
-    /// been received. nil: none, or not told.
+    /// How long ago the last heartbeat was sent that Discord has acknowledged and before whose ACK nothing came that is
+    /// not settled: whatever it dispatched before that has been received and settled. nil: none, or not told.
     package let acknowledgedMilliseconds: Int?
 
     package init(

@@ -1,13 +1,13 @@
-package import AsyncHTTPClient
 package import ClusterAPI
 import Foundation
 package import Logging
 import NIOCore
 import NIOFoundationCompat
-import NIOHTTP1
 package import Runtime
+import Synchronization
 
-/// Talks to the coordinator. One value serves a whole process; every call has a deadline.
+/// Talks to the coordinator that leads, and finds it among several. One value serves a whole process; every call has a
+/// deadline, which holds for all that are asked on the way.
 package struct CoordinatorClient: Sendable {
     /// Why a call gave no answer to use.
     package struct Failure: Error, CustomStringConvertible {
@@ -32,19 +32,19 @@ package struct CoordinatorClient: Sendable {
         }
     }
 
-    /// No answer of the coordinator comes near this size with 20,000 slots.
-    private static let mostAnswerBytes = 32 << 20
+    /// Shared by all copies of a client.
+    private final class Endpoints: Sendable {
+        let value: Mutex<CoordinatorEndpoints>
+        init(_ urls: CoordinatorURLs) { self.value = Mutex(CoordinatorEndpoints(urls)) }
+    }
 
-    private let baseURL: String
+    private let endpoints: Endpoints
     private let token: Secret
-    private let http: HTTPClient
     private let logger: Logger
 
-    /// - Parameter baseURL: such as `http://127.0.0.1:7400`, without a slash at the end.
-    package init(baseURL: String, token: Secret, http: HTTPClient = .shared, logger: Logger) {
-        self.baseURL = baseURL.hasSuffix("/") ? String(baseURL.dropLast()) : baseURL
+    package init(_ coordinators: CoordinatorURLs, token: Secret, logger: Logger) {
+        self.endpoints = Endpoints(coordinators)
         self.token = token
-        self.http = http
         self.logger = logger
     }
 
@@ -52,10 +52,14 @@ package struct CoordinatorClient: Sendable {
         try await self.send("POST", "/v1/members", registration)
     }
 
-    /// The answer may take as long as the renewal allows it to be held.
+    /// The answer may take as long as the renewal allows it to be held. When a coordinator is slow or away, the next
+    /// one is asked for an answer at once.
     package func renew(_ renewal: LeaseRenewal, member: String) async throws(Failure) -> DesiredState {
-        try await self.send(
-            "POST", "/v1/members/\(member)/lease", renewal, deadline: .milliseconds(2500 + renewal.waitMilliseconds))
+        var inHaste = renewal
+        inHaste.waitMilliseconds = 0
+        return try await self.send(
+            "POST", "/v1/members/\(member)/lease", renewal, inHaste: inHaste,
+            hold: .milliseconds(renewal.waitMilliseconds), within: .milliseconds(2500 + renewal.waitMilliseconds))
     }
 
     /// The member's last word: its lease ends now. `final` carries the sessions it leaves.
@@ -67,8 +71,27 @@ package struct CoordinatorClient: Sendable {
         try await self.send("POST", "/v1/permits", request)
     }
 
+    /// The leader's answer. A standby's, which does not know how sessions are, only when the leader has none.
     package func cluster() async throws(Failure) -> ClusterView {
-        try await self.send("GET", "/v1/cluster", Nothing?.none)
+        let path = "/v1/cluster"
+        let view: ClusterView = try await self.send("GET", path, Nothing?.none)
+        guard view.standby != nil else { return view }
+        let coordinators = self.endpoints.value.withLock { $0.configured }
+        for url in coordinators {
+            let request = CoordinatorRequest(method: "GET", path: path, body: nil)
+            // Whatever fails here, the standby's answer is there.
+            guard
+                let answer = try? await CoordinatorExchange.run(
+                    request, at: url, token: self.token, isInHaste: true, within: .seconds(1)),
+                answer.status == 200,
+                let told = try? ClusterJSON.decoder().decode(ClusterView.self, from: answer.body), told.standby == nil
+            else { continue }
+            if self.endpoints.value.withLock({ $0.took(url) }) {
+                self.logger.info("another coordinator is asked from now on", metadata: ["coordinator.url": "\(url)"])
+            }
+            return told
+        }
+        return view
     }
 
     package struct Nothing: Codable, Sendable {}
@@ -77,41 +100,81 @@ package struct CoordinatorClient: Sendable {
         _ method: String,
         _ path: String,
         _ body: Body?,
-        deadline: Duration = .seconds(3)
+        inHaste: Body? = nil,
+        hold: Duration = .zero,
+        within limit: Duration = .seconds(3)
     ) async throws(Failure) -> Answer {
-        let status: Int
-        let bytes: ByteBuffer
+        let request: CoordinatorRequest
         do {
-            var request = HTTPClientRequest(url: self.baseURL + path)
-            request.method = .RAW(value: method)
-            request.headers.add(name: "authorization", value: "Bearer \(self.token.reveal())")
-            request.headers.add(name: "accept", value: "application/json")
-            if let body {
-                request.headers.add(name: "content-type", value: "application/json")
-                request.body = .bytes(ByteBuffer(data: try ClusterJSON.encoder().encode(body)))
-            }
-            let http = self.http
-            let sent = request
-            // The client's own deadline ends with the answer's head.
-            (status, bytes) = try await withDeadline(deadline) {
-                let response = try await http.execute(sent, timeout: .seconds(60))
-                return (Int(response.status.code), try await response.body.collect(upTo: Self.mostAnswerBytes))
-            }
+            request = CoordinatorRequest(
+                method: method, path: path, body: try Self.encode(body), bodyInHaste: try Self.encode(inHaste),
+                hold: hold)
         } catch {
-            throw Failure(code: .unavailable, message: "\(method) \(path) at the coordinator: no answer (\(error))")
+            throw Failure(code: .refused, message: "\(method) \(path): what was to be said can't be written (\(error))")
         }
-        guard (200..<300).contains(status) else { throw self.failure(status, bytes, "\(method) \(path)") }
+        let answer = try await self.ask(request, within: limit)
+        guard (200..<300).contains(answer.status) else { throw self.failure(answer, "\(method) \(path)") }
         do {
-            return try ClusterJSON.decoder().decode(Answer.self, from: status == 204 ? ByteBuffer(string: "{}") : bytes)
+            return try ClusterJSON.decoder().decode(
+                Answer.self, from: answer.status == 204 ? ByteBuffer(string: "{}") : answer.body)
         } catch {
             throw Failure(
                 code: .refused, message: "\(method) \(path): the coordinator's answer can't be read (\(error))")
         }
     }
 
-    private func failure(_ status: Int, _ bytes: ByteBuffer, _ call: String) -> Failure {
+    private static func encode(_ body: (some Encodable)?) throws -> ByteBuffer? {
+        guard let body else { return nil }
+        return ByteBuffer(data: try ClusterJSON.encoder().encode(body))
+    }
+
+    /// Asks one coordinator after the other until one takes the call, all within `limit`.
+    private func ask(_ request: CoordinatorRequest, within limit: Duration) async throws(Failure) -> CoordinatorAnswer {
+        let clock = ContinuousClock()
+        let end = clock.now + limit
+        let name = "\(request.method) \(request.path)"
+        var call = self.endpoints.value.withLock { $0.call() }
+        var isInHaste = false
+        var failure = Failure(code: .unavailable, message: "\(name): no coordinator is known")
+        while let url = call.next() {
+            let left = clock.now.duration(to: end)
+            guard left > .zero else { break }
+            let answer: CoordinatorAnswer
+            do {
+                answer = try await CoordinatorExchange.run(
+                    request, at: url, token: self.token, isInHaste: isInHaste,
+                    within: call.limit(left: left, hold: isInHaste ? .zero : request.hold))
+            } catch {
+                failure = Failure(code: .unavailable, message: "\(name) at \(url): no answer (\(error))")
+                // What ended for our own reasons tells nothing of the coordinator.
+                if Task.isCancelled { break }
+                self.endpoints.value.withLock { $0.failed(url) }
+                isInHaste = true
+                continue
+            }
+            switch answer.status {
+            case 307, 308:
+                if case .refuse(let reason) = call.redirected(by: url, to: answer.location, path: request.path) {
+                    failure = Failure(code: .unavailable, message: "\(name) at \(url): \(reason)")
+                }
+            case 502, 503, 504:
+                call.declined(url)
+                failure = self.failure(answer, "\(name) at \(url)")
+            default:
+                if self.endpoints.value.withLock({ $0.took(url) }) {
+                    self.logger.info(
+                        "another coordinator is asked from now on", metadata: ["coordinator.url": "\(url)"])
+                }
+                return answer
+            }
+        }
+        throw failure
+    }
+
+    private func failure(_ answer: CoordinatorAnswer, _ call: String) -> Failure {
+        let status = answer.status
         // Without a problem object (a proxy's answer, say) the status has to do.
-        let problem = try? ClusterJSON.decoder().decode(Problem.self, from: bytes)
+        let problem = try? ClusterJSON.decoder().decode(Problem.self, from: answer.body)
         let code: Failure.Code =
             switch (status, problem?.code) {
             case (_, .staleIncarnation): .staleIncarnation
@@ -119,6 +182,6 @@ package struct CoordinatorClient: Sendable {
             case (429, _), (500..., _): .unavailable
             default: .refused
             }
-        return Failure(code: code, message: "\(call) at the coordinator: \(status) \(problem?.detail ?? "")")
+        return Failure(code: code, message: "\(call): the coordinator answered \(status) \(problem?.detail ?? "")")
     }
 }

@@ -147,6 +147,15 @@ struct JSONCursor {
         }
     }
 
+    /// Whether bytes of a string without escapes are an ASCII word.
+    @inline(__always)
+    func contents(_ range: Range<Int>, are word: StaticString) -> Bool {
+        guard range.count == word.utf8CodeUnitCount else { return false }
+        for index in 0..<word.utf8CodeUnitCount
+        where self.byte(at: range.lowerBound + index) != word.utf8Start[index] { return false }
+        return true
+    }
+
     /// Whether the contents of a skipped string spell an ASCII word.
     func contents(_ range: Range<Int>, spell word: StaticString) -> Bool {
         var at = range.lowerBound
@@ -185,6 +194,42 @@ struct JSONCursor {
         return isInteger
     }
 
+    /// The number that the contents of a skipped string or number spell; `nil`: none of 64 bits.
+    func decimal(_ contents: Range<Int>, isEscaped: Bool) -> UInt64? {
+        // Without escapes a byte is a digit, and 19 digits always fit.
+        guard !isEscaped, 1...19 ~= contents.count else { return self.longDecimal(contents, isEscaped: isEscaped) }
+        var value: UInt64 = 0
+        for offset in contents {
+            let digit = self.byte(at: offset) &- 0x30
+            guard digit < 10 else { return nil }
+            value = value &* 10 &+ UInt64(digit)
+        }
+        return value
+    }
+
+    private func longDecimal(_ contents: Range<Int>, isEscaped: Bool) -> UInt64? {
+        var value: UInt64 = 0
+        var digits = 0
+        var at = contents.lowerBound
+        while at < contents.upperBound {
+            let unit: UInt32
+            if isEscaped {
+                unit = self.nextUnit(at: &at, end: contents.upperBound)
+            } else {
+                unit = UInt32(self.byte(at: at))
+                at += 1
+            }
+            let digit = unit &- 0x30
+            guard digit < 10, digits < 20 else { return nil }
+            let (tens, over) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = tens.addingReportingOverflow(UInt64(digit))
+            guard !over, !carry else { return nil }
+            value = sum
+            digits += 1
+        }
+        return digits == 0 ? nil : value
+    }
+
     @inline(__always)
     private mutating func skipDigits() {
         while self.offset < self.count, self.byte(at: self.offset) &- 0x30 < 10 { self.offset += 1 }
@@ -195,7 +240,14 @@ struct JSONCursor {
         self.skipDigits()
     }
 
+    @inline(__always)
     private mutating func skipLiteral(_ word: StaticString) throws(SliceError) {
+        let end = self.offset + word.utf8CodeUnitCount
+        if end <= self.count, self.contents(self.offset..<end, are: word) {
+            self.offset = end
+            return
+        }
+        // Only to tell where it goes wrong.
         for index in 0..<word.utf8CodeUnitCount {
             try self.expect(word.utf8Start[index])
         }

@@ -69,7 +69,7 @@ struct PayloadScanner {
 
     private mutating func scanMember() throws(SliceError) {
         let (key, isEscaped) = try self.takeKey()
-        switch self.member(key, isEscaped: isEscaped) {
+        switch Self.member(key, isEscaped: isEscaped, at: self.cursor) {
         case .opcode: try self.scanOpcode()
         case .sequence: try self.scanSequence()
         case .name: try self.scanName()
@@ -78,22 +78,24 @@ struct PayloadScanner {
         }
     }
 
-    private func member(_ key: Range<Int>, isEscaped: Bool) -> Member {
+    // Static: a method that doesn't change the scanner would get a copy of all of it.
+    @inline(__always)
+    private static func member(_ key: Range<Int>, isEscaped: Bool, at cursor: JSONCursor) -> Member {
         if isEscaped {
-            if self.cursor.contents(key, spell: "op") { return .opcode }
-            if self.cursor.contents(key, spell: "s") { return .sequence }
-            if self.cursor.contents(key, spell: "t") { return .name }
-            return self.cursor.contents(key, spell: "d") ? .data : .other
+            if cursor.contents(key, spell: "op") { return .opcode }
+            if cursor.contents(key, spell: "s") { return .sequence }
+            if cursor.contents(key, spell: "t") { return .name }
+            return cursor.contents(key, spell: "d") ? .data : .other
         }
         switch key.count {
         case 1:
-            switch self.cursor.byte(at: key.lowerBound) {
+            switch cursor.byte(at: key.lowerBound) {
             case UInt8(ascii: "s"): return .sequence
             case UInt8(ascii: "t"): return .name
             case UInt8(ascii: "d"): return .data
             default: return .other
             }
-        case 2: return self.cursor.contents(key, spell: "op") ? .opcode : .other
+        case 2: return cursor.contents(key, are: "op") ? .opcode : .other
         default: return .other
         }
     }
@@ -165,7 +167,7 @@ struct PayloadScanner {
     @inline(__always)
     private mutating func scanDataMember() throws(SliceError) {
         let (key, isEscaped) = try self.takeKey()
-        switch self.dataMember(key, isEscaped: isEscaped) {
+        switch Self.dataMember(key, isEscaped: isEscaped, at: self.cursor) {
         case .other: try self.cursor.skipValue(within: 2)
         case .id: self.ownID = try self.takeID()
         case .guildID: self.guildID = try self.takeID()
@@ -174,16 +176,16 @@ struct PayloadScanner {
     }
 
     @inline(__always)
-    private func dataMember(_ key: Range<Int>, isEscaped: Bool) -> DataMember {
+    private static func dataMember(_ key: Range<Int>, isEscaped: Bool, at cursor: JSONCursor) -> DataMember {
         if isEscaped {
-            if self.cursor.contents(key, spell: "id") { return .id }
-            if self.cursor.contents(key, spell: "guild_id") { return .guildID }
-            return self.cursor.contents(key, spell: "channel_id") ? .channelID : .other
+            if cursor.contents(key, spell: "id") { return .id }
+            if cursor.contents(key, spell: "guild_id") { return .guildID }
+            return cursor.contents(key, spell: "channel_id") ? .channelID : .other
         }
         switch key.count {
-        case 2: return self.cursor.contents(key, spell: "id") ? .id : .other
-        case 8: return self.cursor.contents(key, spell: "guild_id") ? .guildID : .other
-        case 10: return self.cursor.contents(key, spell: "channel_id") ? .channelID : .other
+        case 2: return cursor.contents(key, are: "id") ? .id : .other
+        case 8: return cursor.contents(key, are: "guild_id") ? .guildID : .other
+        case 10: return cursor.contents(key, are: "channel_id") ? .channelID : .other
         default: return .other
         }
     }
@@ -194,7 +196,7 @@ struct PayloadScanner {
         case JSONCursor.quote:
             let start = self.cursor.offset + 1
             let isEscaped = try self.cursor.skipString()
-            return self.decimal(start..<(self.cursor.offset - 1), isEscaped: isEscaped)
+            return self.cursor.decimal(start..<(self.cursor.offset - 1), isEscaped: isEscaped)
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
             return try self.takeUnsignedInteger()
         default:
@@ -210,29 +212,6 @@ struct PayloadScanner {
         let first = try self.cursor.peek()
         guard first &- 0x30 < 10 || first == UInt8(ascii: "-") else { return nil }
         guard try self.cursor.skipNumber() else { return nil }
-        return self.decimal(start..<self.cursor.offset, isEscaped: false)
-    }
-
-    private func decimal(_ contents: Range<Int>, isEscaped: Bool) -> UInt64? {
-        var value: UInt64 = 0
-        var digits = 0
-        var at = contents.lowerBound
-        while at < contents.upperBound {
-            let unit: UInt32
-            if isEscaped {
-                unit = self.cursor.nextUnit(at: &at, end: contents.upperBound)
-            } else {
-                unit = UInt32(self.cursor.byte(at: at))
-                at += 1
-            }
-            let digit = unit &- 0x30
-            guard digit < 10, digits < 20 else { return nil }
-            let (tens, over) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carry) = tens.addingReportingOverflow(UInt64(digit))
-            guard !over, !carry else { return nil }
-            value = sum
-            digits += 1
-        }
-        return digits == 0 ? nil : value
+        return self.cursor.decimal(start..<self.cursor.offset, isEscaped: false)
     }
 }

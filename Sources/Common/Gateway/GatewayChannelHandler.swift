@@ -145,8 +145,9 @@ final class GatewayChannelHandler: ChannelInboundHandler {
             self.writeControl { $0.writeCloseFrame(code: code, reason: "", mask: $1) }
             self.finish(.peer(code: code, reason: reason))
             self.leaveTCP()
-        case (.close, .closing(let code)):
-            self.finish(.local(code: code))
+        case (.close(let echo, _), .closing(let code)):
+            // One with another code was on its way before it could hear of ours.
+            self.finish(.local(code: code, isAnswered: echo == code))
             self.leaveTCP()
         case (.text, .closing), (.binary, .closing):
             break
@@ -188,7 +189,7 @@ final class GatewayChannelHandler: ChannelInboundHandler {
     private func finishAfterInput() {
         switch self.state {
         case .open: self.finish(.dropped(self.socketError))
-        case .closing(let code): self.finish(.local(code: code))
+        case .closing(let code): self.finish(.local(code: code, isAnswered: false))
         case .over: break
         }
     }
@@ -281,7 +282,7 @@ final class GatewayChannelHandler: ChannelInboundHandler {
     }
 
     private func fail(_ error: GatewayError) {
-        if case .closing(let code) = self.state { return self.finish(.local(code: code)) }
+        if case .closing(let code) = self.state { return self.finish(.local(code: code, isAnswered: false)) }
         if let code = error.closeCode {
             self.writeControl { $0.writeCloseFrame(code: code, reason: error.message, mask: $1) }
         }

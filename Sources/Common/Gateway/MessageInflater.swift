@@ -5,6 +5,41 @@ import NIOCore
 /// It inflates a batch of messages into one reused buffer and then hands out slices of it: a slice that someone still
 /// holds would make every later write to that buffer copy it. The buffer is its thread's while nothing is in it.
 final class MessageInflater {
+    /// One struct, so that each call checks for exclusive access once, and not for each property that it touches.
+    private var messages: InflatedMessages
+
+    /// Nil when the connection isn't compressed.
+    init?(_ compression: GatewayCompression, limits: GatewayLimits) throws(GatewayError) {
+        let stream: any StreamInflater
+        switch compression {
+        case .none: return nil
+        case .zlibStream: stream = try ZlibInflater()
+        case .zstdStream: stream = try ZstdDecompressor(windowLogMax: limits.zstdWindowLogMax)
+        }
+        self.messages = InflatedMessages(
+            stream: stream, endsWithFlushMarker: compression == .zlibStream, maxMessageBytes: limits.maxMessageBytes)
+    }
+
+    /// Bytes of the messages that `next()` will give.
+    var readyBytes: Int { self.messages.readyBytes }
+
+    /// Bytes inflated and not yet taken, those of an unfinished message included.
+    var bufferedBytes: Int { self.messages.bufferedBytes }
+
+    /// Inflates the payload of one binary WebSocket message.
+    ///
+    /// With zlib-stream a message may come in several of them and ends where the bytes so far end in 00 00 FF FF; with
+    /// zstd-stream each is one message.
+    func append(_ payload: ByteBuffer) throws(GatewayError) { try self.messages.append(payload) }
+
+    /// The next message that is ready.
+    func next() -> ByteBuffer? { self.messages.next() }
+
+    /// Nothing more comes for now: what is empty is given back.
+    func rest() { self.messages.rest() }
+}
+
+private struct InflatedMessages {
     private let stream: any StreamInflater
     private let endsWithFlushMarker: Bool
     private let maxMessageBytes: Int
@@ -18,28 +53,16 @@ final class MessageInflater {
 
     private static let flushMarker: UInt32 = 0x0000_FFFF
 
-    /// Nil when the connection isn't compressed.
-    init?(_ compression: GatewayCompression, limits: GatewayLimits) throws(GatewayError) {
-        switch compression {
-        case .none: return nil
-        case .zlibStream: self.stream = try ZlibInflater()
-        case .zstdStream: self.stream = try ZstdDecompressor(windowLogMax: limits.zstdWindowLogMax)
-        }
-        self.endsWithFlushMarker = compression == .zlibStream
-        self.maxMessageBytes = limits.maxMessageBytes
+    init(stream: any StreamInflater, endsWithFlushMarker: Bool, maxMessageBytes: Int) {
+        self.stream = stream
+        self.endsWithFlushMarker = endsWithFlushMarker
+        self.maxMessageBytes = maxMessageBytes
     }
 
-    /// Bytes of the messages that `next()` will give.
     var readyBytes: Int { self.messageStart - self.output.readerIndex }
-
-    /// Bytes inflated and not yet taken, those of an unfinished message included.
     var bufferedBytes: Int { self.output.readableBytes }
 
-    /// Inflates the payload of one binary WebSocket message.
-    ///
-    /// With zlib-stream a message may come in several of them and ends where the bytes so far end in 00 00 FF FF; with
-    /// zstd-stream each is one message.
-    func append(_ payload: ByteBuffer) throws(GatewayError) {
+    mutating func append(_ payload: ByteBuffer) throws(GatewayError) {
         if self.output.capacity == 0 {
             self.output = SpareBuffer.take()
         } else if self.taken == self.ends.count {
@@ -58,16 +81,14 @@ final class MessageInflater {
         self.messageStart = self.output.writerIndex
     }
 
-    /// The next message that is ready.
-    func next() -> ByteBuffer? {
+    mutating func next() -> ByteBuffer? {
         guard self.taken < self.ends.count else { return nil }
         let end = self.ends[self.taken]
         self.taken += 1
         return self.output.readSlice(length: end - self.output.readerIndex)
     }
 
-    /// Nothing more comes for now: what is empty is given back.
-    func rest() {
+    mutating func rest() {
         guard self.taken == self.ends.count, self.output.readableBytes == 0, self.output.capacity > 0 else { return }
         self.ends.removeAll(keepingCapacity: true)
         self.taken = 0
@@ -77,15 +98,16 @@ final class MessageInflater {
         SpareBuffer.giveBack(output)
     }
 
-    private func inflate(_ bytes: UnsafeRawBufferPointer) throws(GatewayError) {
+    private mutating func inflate(_ bytes: UnsafeRawBufferPointer) throws(GatewayError) {
         var input = bytes
+        let stream = self.stream
         while true {
             // One byte past the limit is enough to see that it is passed.
             let allowance = self.maxMessageBytes - (self.output.writerIndex - self.messageStart) + 1
             var progress = StreamProgress(consumed: 0, produced: 0, needsRoom: false)
             try self.output.writeWithUnsafeMutableBytes(minimumWritableBytes: min(allowance, 4096)) {
                 (room) throws(GatewayError) in
-                progress = try self.stream.inflate(input, into: .init(rebasing: room.prefix(allowance)))
+                progress = try stream.inflate(input, into: .init(rebasing: room.prefix(allowance)))
                 return progress.produced
             }
             guard self.output.writerIndex - self.messageStart <= self.maxMessageBytes else {
@@ -97,7 +119,7 @@ final class MessageInflater {
     }
 
     /// Every message is taken: the buffer begins again, keeping only the message that is still coming in.
-    private func recycle() {
+    private mutating func recycle() {
         self.ends.removeAll(keepingCapacity: true)
         self.taken = 0
         let unfinished = self.output.readableBytes > 0 ? self.output.slice() : nil

@@ -1,27 +1,38 @@
 import ClusterAPI
 import CoordinatorCore
+import Discord
 import Foundation
 import Logging
 import Runtime
 import ServiceLifecycle
+import Synchronization
 
 /// Runs a ``CoordinatorCore``: hands it what happens, and does what it says.
-actor ClusterKeeper: Service {
-    private var core: CoordinatorCore
-    private var requests: [CoordinatorCore.RequestID: CheckedContinuation<CoordinatorCore.Answer, any Error>] = [:]
-    private var lastRequest = 0
+///
+/// Behind a lock, and not an actor: built for release, calls from the HTTP routes lost their hop to the actor's
+/// executor, and two threads were in the core at once (docs/decisions/0013-lock-around-the-core.md).
+final class ClusterKeeper: Service {
+    private struct State {
+        var core: CoordinatorCore
+        var requests: [CoordinatorCore.RequestID: CheckedContinuation<CoordinatorCore.Answer, any Error>] = [:]
+        var lastRequest = 0
+        var differ = ClusterDiffer()
+        /// Why this coordinator no longer leads.
+        var deposed: String?
+        var hasStopped = false
+    }
+
+    private let state: Mutex<State>
     /// What is to be done outside. Its length is bounded by the core: a write, 64 fences, and one entry a request.
     private let effects: AsyncStream<CoordinatorCore.Effect>
     private let effect: AsyncStream<CoordinatorCore.Effect>.Continuation
-    /// Why this coordinator no longer leads.
-    private var deposed: String?
-    private var hasStopped = false
 
     private let policy: ClusterPolicy
     private let store: ClusterStore
     private let topology: BrokerTopology
     private let permits: PermitLedger
     private let lease: LeaderLease
+    private let feed: ChangeFeed
     private let logger: Logger
     private let clock = ContinuousClock()
     private let start: ContinuousClock.Instant
@@ -34,18 +45,22 @@ actor ClusterKeeper: Service {
         topology: BrokerTopology,
         permits: PermitLedger,
         leader: LeaderLease,
+        feed: ChangeFeed,
         logger: Logger
     ) {
         let start = ContinuousClock.now
         self.start = start
         self.policy = policy
-        self.core = CoordinatorCore(
-            policy: policy, leader: leader.holder, leaderEpoch: leader.epoch, loaded: loaded,
-            leadsUntil: start.duration(to: leader.leadsUntil), now: .zero)
+        self.state = Mutex(
+            State(
+                core: CoordinatorCore(
+                    policy: policy, leader: leader.holder, leaderEpoch: leader.epoch, loaded: loaded,
+                    leadsUntil: start.duration(to: leader.leadsUntil), now: .zero)))
         self.store = store
         self.topology = topology
         self.permits = permits
         self.lease = leader
+        self.feed = feed
         self.logger = logger
         (self.effects, self.effect) = AsyncStream.makeStream()
     }
@@ -61,36 +76,70 @@ actor ClusterKeeper: Service {
                 group.cancelAll()
             }
         }
-        self.hasStopped = true
-        for (_, request) in self.requests { request.resume(throwing: Problem(.unavailable, "the coordinator stops")) }
-        self.requests = [:]
-        if let deposed = self.deposed { throw LeaderLease.Lost(description: deposed) }
+        let (requests, deposed) = self.state.withLock { state in
+            state.hasStopped = true
+            defer { state.requests = [:] }
+            return (Array(state.requests.values), state.deposed)
+        }
+        for request in requests { request.resume(throwing: Problem(.unavailable, "the coordinator stops")) }
+        if let deposed { throw LeaderLease.Lost(description: deposed) }
     }
 
     private func keepTime() async {
+        self.feed.append([
+            ClusterChange(
+                at: Date(), kind: .leader, target: self.lease.holder, detail: "leads with epoch \(self.lease.epoch)")
+        ])
+        var ticks = 0
         while !Task.isCancelled {
             self.act { $0.ticked(now: $1, date: Date()) }
+            // Half as often: every slot is looked at.
+            if ticks.isMultiple(of: 2) { self.tellChanges() }
+            ticks += 1
             // Cancelled: the loop's condition ends it.
             try? await self.clock.sleep(for: self.policy.tick)
         }
+        // Nobody has to wait for what is still on its way.
+        self.feed.close()
+    }
+
+    private func tellChanges() {
+        let date = Date()
+        let changes = self.state.withLock { state in
+            var stops: [Snowflake: String] = [:]
+            for (application, gate) in state.core.gates {
+                stops[application] = gate.halt?.reason ?? (gate.brakeIsOn ? "most of them failed" : nil)
+            }
+            return state.differ.changes(to: state.core.state, stops: stops, date: date)
+        }
+        self.feed.append(changes)
     }
 
     /// Tells the core what happened, and hands on what it wants done. Nothing waits in here.
     private func act(_ event: (inout CoordinatorCore, Duration) -> Void) {
-        let now = self.now
-        self.core.leads(until: self.start.duration(to: self.lease.leadsUntil))
-        self.core.brokerChanged(isReady: self.topology.isReady, now: now)
-        event(&self.core, now)
-        for effect in self.core.takeEffects() {
-            switch effect {
-            case .answer(let request, let answer): self.requests.removeValue(forKey: request)?.resume(with: answer)
-            case .log(let level, let message, let facts): self.log(level, message, facts)
-            case .stepDown(let reason):
-                self.deposed = reason
-                self.effect.finish()
-            case .save, .admit, .fence, .takePermit: self.effect.yield(effect)
+        let leadsUntil = self.start.duration(to: self.lease.leadsUntil)
+        let isBrokerReady = self.topology.isReady
+        let effects = self.state.withLock { state in
+            // Read behind the lock: for the core, time only goes on.
+            let now = self.now
+            state.core.leads(until: leadsUntil)
+            state.core.brokerChanged(isReady: isBrokerReady, now: now)
+            event(&state.core, now)
+            let effects = state.core.takeEffects()
+            for effect in effects {
+                switch effect {
+                case .answer(let request, let answer):
+                    state.requests.removeValue(forKey: request)?.resume(with: answer)
+                case .stepDown(let reason):
+                    state.deposed = reason
+                    self.effect.finish()
+                case .save, .admit, .fence, .takePermit: self.effect.yield(effect)
+                case .log: break
+                }
             }
+            return effects
         }
+        for case .log(let level, let message, let facts) in effects { self.log(level, message, facts) }
     }
 
     private func perform(_ effect: CoordinatorCore.Effect) async {
@@ -145,11 +194,16 @@ actor ClusterKeeper: Service {
     private func ask(
         _ event: (inout CoordinatorCore, CoordinatorCore.RequestID, Duration) -> Void
     ) async throws -> CoordinatorCore.Answer {
-        guard !self.hasStopped else { throw Problem(.unavailable, "the coordinator stops") }
-        self.lastRequest += 1
-        let request = self.lastRequest
-        return try await withCheckedThrowingContinuation { continuation in
-            self.requests[request] = continuation
+        try await withCheckedThrowingContinuation { continuation in
+            let request: CoordinatorCore.RequestID? = self.state.withLock { state in
+                guard !state.hasStopped else { return nil }
+                state.lastRequest += 1
+                state.requests[state.lastRequest] = continuation
+                return state.lastRequest
+            }
+            guard let request else {
+                return continuation.resume(throwing: Problem(.unavailable, "the coordinator stops"))
+            }
             self.act { event(&$0, request, $1) }
         }
     }
@@ -194,5 +248,8 @@ actor ClusterKeeper: Service {
         return done
     }
 
-    func view() -> ClusterView { self.core.view(now: self.now, date: Date()) }
+    func view() -> ClusterView {
+        let date = Date()
+        return self.state.withLock { $0.core.view(now: self.now, date: date) }
+    }
 }

@@ -45,7 +45,13 @@ final class LeaderLease: Service {
     }
 
     /// Waits until the lease is free, and takes it.
-    static func acquire(holder: String, pool: PostgresPool, logger: Logger) async throws -> LeaderLease {
+    /// - Parameters:
+    ///   - url: where others reach the holder.
+    ///   - onAnswer: gets nil each time that the database says who leads, else why it does not.
+    static func acquire(
+        holder: String, url: String? = nil, pool: PostgresPool, logger: Logger,
+        onAnswer: @Sendable (String?) -> Void = { _ in }
+    ) async throws -> LeaderLease {
         let clock = ContinuousClock()
         let start = clock.now
         var term = LeaderTerm(now: .zero)
@@ -55,12 +61,14 @@ final class LeaderLease: Service {
             if term.timePassed(now: start.duration(to: clock.now)) == .ask {
                 var epoch: Int64?
                 do {
-                    epoch = try await self.ask(holder: holder, duration: term.times.duration, pool: pool)
-                    if epoch == nil, !hasWaited {
+                    epoch = try await self.ask(holder: holder, url: url, duration: term.times.duration, pool: pool)
+                    if epoch == nil {
+                        if !hasWaited { logger.info("waits for the leader's lease to end") }
                         hasWaited = true
-                        logger.info("waits for the leader's lease to end")
+                        onAnswer(nil)
                     }
                 } catch {
+                    onAnswer("\(error)")
                     logger.warning("can't ask for the leader's lease", metadata: ["error": "\(error)"])
                 }
                 switch term.answered(epoch: epoch, now: start.duration(to: clock.now)) {
@@ -76,14 +84,17 @@ final class LeaderLease: Service {
         }
     }
 
-    private static func ask(holder: String, duration: Duration, pool: PostgresPool) async throws -> Int64? {
+    private static func ask(
+        holder: String, url: String?, duration: Duration, pool: PostgresPool
+    ) async throws -> Int64? {
         let seconds = duration / .seconds(1)
         let row = try await pool.queryFirst(
             """
-            insert into leader (holder, epoch, expires_at)
-            values (\(holder), 1, clock_timestamp() + make_interval(secs => \(seconds)))
+            insert into leader (holder, url, epoch, expires_at)
+            values (\(holder), \(url), 1, clock_timestamp() + make_interval(secs => \(seconds)))
             on conflict (only_row) do update
-            set holder = excluded.holder, epoch = leader.epoch + 1, expires_at = excluded.expires_at, batch = 0
+            set holder = excluded.holder, url = excluded.url, epoch = leader.epoch + 1,
+                expires_at = excluded.expires_at, batch = 0
             where leader.expires_at < clock_timestamp()
             returning epoch
             """,

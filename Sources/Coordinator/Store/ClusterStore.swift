@@ -14,9 +14,12 @@ struct ClusterStore: Sendable {
     let leaderEpoch: Int64
 
     /// To be called after this coordinator began to lead: nobody else writes from then on.
-    func load() async throws -> LoadedState {
+    func load() async throws -> LoadedState { try await Self.load(from: self.pool) }
+
+    /// What is written down; without a lease it may change at any time.
+    static func load(from database: some PostgresQuerying) async throws -> LoadedState {
         var loaded = LoadedState()
-        for row in try await self.pool.query("select * from members") {
+        for row in try await database.query("select * from members") {
             let id: String = try row.decode("id")
             let incarnation: Int = try row.decode("incarnation")
             loaded.incarnations[id] = incarnation
@@ -35,13 +38,13 @@ struct ClusterStore: Sendable {
                     phase: state == "lost" ? .fencing : state == "draining" ? .draining : .alive
                 ))
         }
-        try await self.loadApplications(into: &loaded)
-        for row in try await self.pool.query("select * from lanes") {
+        try await Self.loadApplications(into: &loaded, from: database)
+        for row in try await database.query("select * from lanes") {
             loaded.lanes[try row.decode("lane")] = .init(
                 primary: try row.decode("primary_member"), standby: try row.decode("standby_member"))
         }
-        for row in try await self.pool.query("select * from slots") { loaded.slots.append(try Self.slot(from: row)) }
-        for row in try await self.pool.query(
+        for row in try await database.query("select * from slots") { loaded.slots.append(try Self.slot(from: row)) }
+        for row in try await database.query(
             """
             select * from (
                 select *, (extract(epoch from at) * 1000)::bigint as milliseconds from gaps
@@ -51,7 +54,7 @@ struct ClusterStore: Sendable {
         {
             loaded.gaps.append(try Self.gap(from: row))
         }
-        for row in try await self.pool.query("select name, document::text as document from operations") {
+        for row in try await database.query("select name, document::text as document from operations") {
             let document = Data(try row.decode(String.self, "document").utf8)
             switch try row.decode(String.self, "name") {
             case Self.reshard:
@@ -65,8 +68,10 @@ struct ClusterStore: Sendable {
         return loaded
     }
 
-    private func loadApplications(into loaded: inout LoadedState) async throws {
-        for row in try await self.pool.query(
+    private static func loadApplications(
+        into loaded: inout LoadedState, from database: some PostgresQuerying
+    ) async throws {
+        for row in try await database.query(
             """
             select applications.*, num_shards,
                 (select max(latest.generation) from generations as latest where latest.application = id) as latest
@@ -83,10 +88,10 @@ struct ClusterStore: Sendable {
             loaded.latestGenerations[id] = try row.decode("latest")
         }
         // What an earlier leader permitted so lately may not be in Discord's count yet.
-        for row in try await self.pool.query(
+        for row in try await database.query(
             """
             select application, count(*) as permits from identify_permits
-            where granted_at > clock_timestamp() - interval '3 seconds' group by application
+            where granted_at > clock_timestamp() - interval '15 seconds' group by application
             """)
         {
             loaded.recentPermits[Snowflake(rawValue: try row.decode("application"))] = try row.decode("permits")
@@ -96,7 +101,7 @@ struct ClusterStore: Sendable {
     private static let reshard = "reshard"
     private static let restart = "restart"
 
-    private static func gap(from row: PostgresRow) throws -> ClusterState.GapState {
+    static func gap(from row: PostgresRow) throws -> ClusterState.GapState {
         let slot = Slot(
             application: Snowflake(rawValue: try row.decode("application")), generation: try row.decode("generation"),
             shard: try row.decode("shard"))

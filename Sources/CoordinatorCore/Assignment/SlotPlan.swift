@@ -1,4 +1,4 @@
-import ClusterAPI
+package import ClusterAPI
 
 /// Which slots should change hands. Pure: the same input gives the same moves.
 ///
@@ -8,44 +8,72 @@ import ClusterAPI
 /// rest trades a busy slot for a quiet one. Where several members are as good, the one with fewer slots of the same
 /// identify bucket, then the quieter one is taken: a member that loses its sessions gets them back soonest when their
 /// buckets differ.
-enum SlotPlan {
-    struct Member: Sendable, Equatable {
-        let owner: ClusterState.Owner
-        let capacity: Int
-        var zone = ""
-        let isDraining: Bool
+package enum SlotPlan {
+    package struct Member: Sendable, Equatable {
+        package let owner: ClusterState.Owner
+        package let capacity: Int
+        package var zone = ""
+        package let isDraining: Bool
         /// Gets nothing new, though it is not draining.
-        var isClosed = false
+        package var isClosed = false
         /// Slots that it has or that are on their way to it, without those that it is giving away.
-        var count = 0
+        package var count = 0
         /// Events a second.
-        var load = 0.0
+        package var load = 0.0
+
+        package init(
+            owner: ClusterState.Owner, capacity: Int, zone: String = "", isDraining: Bool, isClosed: Bool = false,
+            count: Int = 0, load: Double = 0
+        ) {
+            self.owner = owner
+            self.capacity = capacity
+            self.zone = zone
+            self.isDraining = isDraining
+            self.isClosed = isClosed
+            self.count = count
+            self.load = load
+        }
     }
 
-    struct Slot: Sendable, Equatable {
-        let slot: ClusterAPI.Slot
-        let owner: ClusterState.Owner?
+    package struct Slot: Sendable, Equatable {
+        package let slot: ClusterAPI.Slot
+        package let owner: ClusterState.Owner?
         /// Its owner has been told to hand it over.
-        let isMoving: Bool
+        package let isMoving: Bool
         /// Its session is up: moving it costs a RESUME, and never an IDENTIFY that is on its way.
-        var isReady = true
+        package var isReady = true
         /// Of the identify bucket.
-        var bucket = 0
-        var load = 0.0
-        var pin: String?
+        package var bucket = 0
+        package var load = 0.0
+        package var pin: String?
         /// Whom it was taken from its last owner for.
-        var destination: String?
+        package var destination: String?
         /// Somebody put it where it is: not moved for the sake of balance.
-        var isHeld = false
+        package var isHeld = false
+
+        package init(
+            slot: ClusterAPI.Slot, owner: ClusterState.Owner?, isMoving: Bool, isReady: Bool = true, bucket: Int = 0,
+            load: Double = 0, pin: String? = nil, destination: String? = nil, isHeld: Bool = false
+        ) {
+            self.slot = slot
+            self.owner = owner
+            self.isMoving = isMoving
+            self.isReady = isReady
+            self.bucket = bucket
+            self.load = load
+            self.pin = pin
+            self.destination = destination
+            self.isHeld = isHeld
+        }
     }
 
-    enum Move: Sendable, Equatable {
+    package enum Move: Sendable, Equatable {
         /// The slot is free: give it to this member.
         case grant(ClusterAPI.Slot, to: ClusterState.Owner)
         /// Ask its owner to hand it over; it is granted anew once it is free.
         case release(ClusterAPI.Slot, from: ClusterState.Owner, for: String? = nil)
 
-        var slot: ClusterAPI.Slot {
+        package var slot: ClusterAPI.Slot {
             switch self {
             case .grant(let slot, _), .release(let slot, _, _): slot
             }
@@ -53,16 +81,22 @@ enum SlotPlan {
     }
 
     /// How much may be moved though nothing forces it.
-    struct Bounds: Sendable, Equatable {
+    package struct Bounds: Sendable, Equatable {
         /// Slots on the move at once, those that move already included.
-        var mostMoves: Int
+        package var mostMoves: Int
         /// False while members may not have been heard yet.
-        var balances = true
-        var balancesLoad = false
+        package var balances = true
+        package var balancesLoad = false
         /// How far above the mean the busiest member may be, as a part of the mean.
-        var loadTolerance = 0.25
+        package var loadTolerance = 0.25
         /// Members that differ by less than this many events a second are alike.
-        var leastLoad = 20.0
+        package var leastLoad = 20.0
+
+        package init(mostMoves: Int, balances: Bool = true, balancesLoad: Bool = false) {
+            self.mostMoves = mostMoves
+            self.balances = balances
+            self.balancesLoad = balancesLoad
+        }
     }
 
     /// - Parameters:
@@ -70,7 +104,7 @@ enum SlotPlan {
     ///   - strays: pinned slots that their member does not run.
     ///   - moving: how many slots are on the move.
     ///   - slotsOf: what a member has; asked only for members that something is taken from or compared with.
-    static func moves(
+    package static func moves(
         free: [Slot], strays: [Slot] = [], members: [Member], moving: Int, bounds: Bounds,
         slotsOf: (ClusterState.Owner) -> [Slot]
     ) -> [Move] {

@@ -204,6 +204,9 @@ extension CoordinatorCore {
             return self.answer(request, after: .seconds(1), "the slot is being handed over")
         }
         let application = asked.slot.application
+        if self.gates[application]?.bucketIsFree(asked.slot, now: now) == true, self.state.comesSecond(asked.slot) {
+            return self.answer(request, after: .seconds(1), "shards of the generation in force come first")
+        }
         switch self.gates[application]?.decide(asked.slot, beganAt: member.registeredAt, now: now) {
         case nil:
             self.refuse(request, .unavailable, "the application's session start limit is not known yet")

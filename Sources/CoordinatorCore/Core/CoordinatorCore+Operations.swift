@@ -22,6 +22,12 @@ extension CoordinatorCore {
     ) {
         guard self.mayAnswer(request, now: now) else { return }
         do throws(Refusal) {
+            if operation.dryRun == true {
+                // On a copy, of which nothing stays: no operation can change anything in a dry run.
+                var copy = self
+                let answer = try copy.perform(operation, by: actor, now: now, date: date)
+                return self.effects.append(.answer(request, .success(.operation(answer))))
+            }
             let answer = try self.perform(operation, by: actor, now: now, date: date)
             self.assignSoon()
             self.answerWhenSaved(.other(request, .operation(answer)), now: now)

@@ -80,7 +80,7 @@ package struct IdentifyGate: Sendable {
         }
         if case .reserveReached(let wait) = budget.decide(now: now) {
             return .wait(
-                min(.seconds(60), wait),
+                min(self.policy.longestWait, wait),
                 reason: "\(budget.remaining) of \(budget.total) session starts are left, and that is the reserve")
         }
         let bucket = slot.shard % budget.maxConcurrency
@@ -90,7 +90,14 @@ package struct IdentifyGate: Sendable {
         // Counted before the wait, so that what is left is never promised twice.
         self.budget?.identified()
         self.pending += 1
+        self.brake.asked(now: now)
         return .take(bucket: bucket)
+    }
+
+    /// False where the bucket is known to be in use, or the budget is not known yet.
+    func bucketIsFree(_ slot: Slot, now: Duration) -> Bool {
+        guard let budget = self.budget else { return false }
+        return self.busyBuckets[slot.shard % budget.maxConcurrency].map { $0 <= now } ?? true
     }
 
     /// The ledger gave the permit.
@@ -99,7 +106,6 @@ package struct IdentifyGate: Sendable {
         self.pending -= 1
         self.recentPermits.append(now)
         self.busyBuckets[bucket] = now + PermitSpacing.between(self.policy)
-        self.brake.permitted(now: now)
         if self.halt != nil {
             self.halt?.triedAt = now
             self.halt?.tries += 1
@@ -112,6 +118,7 @@ package struct IdentifyGate: Sendable {
     mutating func notPermitted(bucket: Int, wait: Duration?, now: Duration) {
         self.pending -= 1
         self.budget?.notIdentified()
+        self.brake.notPermitted()
         if let wait { self.busyBuckets[bucket] = now + wait }
     }
 

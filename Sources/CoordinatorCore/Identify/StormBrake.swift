@@ -48,8 +48,14 @@ struct StormBrake: Sendable, Equatable {
         }
     }
 
-    mutating func permitted(now: Duration) {
+    /// One is let through to the ledger. Nobody else is while its outcome is open.
+    mutating func asked(now: Duration) {
         if case .probing(since: nil) = self.state { self.state = .probing(since: now) }
+    }
+
+    /// The ledger gave it nothing: another one may try.
+    mutating func notPermitted() {
+        if case .probing = self.state { self.state = .probing(since: nil) }
     }
 
     mutating func succeeded(now: Duration) {
@@ -70,10 +76,8 @@ struct StormBrake: Sendable, Equatable {
             guard failures >= self.policy.brakeFailures, failures * 3 > self.outcomes.count * 2 else { return false }
             self.pause(now: now)
             return true
-        case .probing(since: _?):
-            self.pause(now: now)
-            return true
-        case .probing(since: nil), .paused: return false
+        // The IDENTIFY before the one that is let through: that one's own failure shows in its silence.
+        case .probing, .paused: return false
         }
     }
 

@@ -66,9 +66,25 @@ extension ClusterState {
                 GenerationPublishing(
                     application: slot.application, generation: slot.generation,
                     lanes: isNew ? Array(0..<reshard.joined) : Array(reshard.left..<self.lanes.count),
+                    // The old one keeps them until it has written all that the new one did not hear.
+                    cached: isNew ? Array(0..<reshard.left) : nil,
                     commands: isNew ? reshard.joined > 0 : reshard.left == 0))
         }
         return publishing.isEmpty ? nil : publishing
+    }
+
+    /// Whether a slot of a generation to come has to leave its identify bucket to one of the generation in force:
+    /// events are missing there, and nobody waits for the new one.
+    func comesSecond(_ slot: Slot) -> Bool {
+        guard let application = self.applications[slot.application], application.generation != slot.generation else {
+            return false
+        }
+        let step = max(1, self.maxConcurrency[slot.application] ?? 1)
+        return stride(from: self.bucket(of: slot), to: application.numShards, by: step).contains { shard in
+            let state = self.slots[
+                Slot(application: slot.application, generation: application.generation, shard: shard)]
+            return state?.owner != nil && state?.observed?.status == .waitingForPermit
+        }
     }
 
     // MARK: Phases

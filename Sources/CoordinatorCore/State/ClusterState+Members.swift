@@ -138,6 +138,13 @@ extension ClusterState {
         self.change(.slot(slot))
     }
 
+    /// In parts of 1/1024 event a second: sums of them are exact, and so the same in any order. What is told without
+    /// sense counts as nothing.
+    private static func smoothed(_ load: Double, with rate: Double) -> Double {
+        let rate = rate.isFinite ? min(max(0, rate), 1e9) : 0
+        return ((load * 0.9 + rate * 0.1) * 1024).rounded() / 1024
+    }
+
     private mutating func slotObserved(_ observed: ObservedSlot, owner: Owner, date: Date) {
         self.gapsObserved(observed, member: owner.member)
         guard let state = self.slots[observed.slot], state.owner == owner, state.epoch == observed.epoch else { return }
@@ -149,12 +156,17 @@ extension ClusterState {
         }
         self.slots[observed.slot]?.session = observed.session
         self.slots[observed.slot]?.guilds = observed.guilds
-        self.slots[observed.slot]?.load = state.load * 0.9 + max(0, observed.eventsPerSecond) * 0.1
+        self.slots[observed.slot]?.load = Self.smoothed(state.load, with: observed.eventsPerSecond)
         self.slots[observed.slot]?.observed = observed
         self.slots[observed.slot]?.observedAt = date
         // An owner that tells a session has covered what was before it, and one that lets go without any had none.
         let isKnown = observed.session != nil || (observed.status == .released && state.unknownSince == state.epoch)
-        if isKnown { self.slots[observed.slot]?.unknownSince = nil }
+        if isKnown {
+            self.slots[observed.slot]?.unknownSince = nil
+        } else if state.session != nil, observed.session == nil, observed.status != .released {
+            // The permit for the next session may have been given before this one was given up.
+            self.slots[observed.slot]?.unknownSince = state.epoch
+        }
         if state.session?.sessionID != observed.session?.sessionID
             || state.session?.cacheIsBehind != observed.session?.cacheIsBehind
             || state.unknownSince != self.slots[observed.slot]?.unknownSince

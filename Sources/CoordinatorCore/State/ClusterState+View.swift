@@ -1,9 +1,12 @@
-import ClusterAPI
-import Discord
-import Foundation
+package import ClusterAPI
+package import Discord
+package import Foundation
 
 extension ClusterState {
-    func view(leader: String, gates: [Snowflake: IdentifyGate] = [:], now: Duration, date: Date) -> ClusterView {
+    /// - Parameter standby: who answers, where that is not the leader.
+    package func view(
+        leader: String, gates: [Snowflake: IdentifyGate] = [:], now: Duration, date: Date, standby: String? = nil
+    ) -> ClusterView {
         let members = self.members.values.sorted { $0.registration.id < $1.registration.id }.map { member in
             let id = member.registration.id
             let slots = self.held[member.owner] ?? []
@@ -41,7 +44,13 @@ extension ClusterState {
             members: members,
             slots: slots,
             lanes: self.lanes.enumerated().map { .init(lane: $0, primary: $1.primary, standby: $1.standby) },
-            gaps: self.gaps.map { .init(slot: $0.slot, gap: $0.gap, member: $0.member) }
+            gaps: self.gaps.map { .init(slot: $0.slot, gap: $0.gap, member: $0.member) },
+            restart: self.restart.map {
+                .init(
+                    requestedBy: $0.requestedBy, startedAt: $0.startedAt, current: $0.current?.member,
+                    waiting: $0.waiting.map(\.member), done: $0.done)
+            },
+            standby: standby
         )
     }
 

@@ -30,8 +30,8 @@ package struct ClusterState: Sendable {
         /// When an owner that was told to hand over has to be done.
         package var releaseDeadline: Duration?
         package var session: SessionState?
-        /// The epoch whose owner got leave to IDENTIFY and has not told a session since. If it dies now, a session may
-        /// have been that nobody knows of.
+        /// The epoch whose owner may have got leave to IDENTIFY and has not told a session since. If it dies now, a
+        /// session may have been that nobody knows of.
         package var unknownSince: Int64?
         package var guilds = 0
         package var observed: ObservedSlot?

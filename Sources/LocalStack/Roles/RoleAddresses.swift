@@ -9,11 +9,14 @@ struct RoleAddresses: Sendable {
     }
 
     let apiPort: Int
-    let coordinatorPort: Int
+    let coordinatorPorts: [Int]
     /// nil: the fleet talks to Discord.
     let sandbox: Sandbox?
 
-    var coordinatorURL: String { "http://127.0.0.1:\(self.coordinatorPort)" }
+    /// With commas between.
+    var coordinatorURLs: String {
+        self.coordinatorPorts.map { "http://127.0.0.1:\($0)" }.joined(separator: ",")
+    }
     var dashboardURL: String { "http://127.0.0.1:\(self.apiPort)/" }
     var apiURL: String { "http://127.0.0.1:\(self.apiPort)/api/v1" }
 }

@@ -3,7 +3,8 @@ struct StackRoles: Sendable {
     /// Which Discord the fleet talks to.
     enum Discord: Sendable {
         case sandbox
-        case real(token: String)
+        /// What the caller's environment says of tokens, as the roles are told.
+        case real(tokens: [String: String])
     }
 
     let addresses: RoleAddresses
@@ -25,17 +26,23 @@ struct StackRoles: Sendable {
         self.secrets = secrets
         self.sandboxData = sandboxData
         self.mark = mark
-        let token = options.environment["DISCORD_TOKEN"] ?? ""
-        self.discord = token.isEmpty ? .sandbox : .real(token: token)
+        let tokens = options.environment.filter { Self.tokenVariables.contains($0.key) && !$0.value.isEmpty }
+        self.discord =
+            tokens.isEmpty
+            ? .sandbox
+            : .real(tokens: Dictionary(uniqueKeysWithValues: tokens.map { ("FLOTILLA_\($0.key)", $0.value) }))
         let api = try ports.choose("api", usual: 8080)
-        let coordinator = try ports.choose("coordinator", usual: 7400)
+        var coordinators: [Int] = []
+        for (index, name) in Self.coordinators(options).enumerated() {
+            coordinators.append(try ports.choose(name, usual: 7400 + index))
+        }
         var sandbox: RoleAddresses.Sandbox?
-        if token.isEmpty {
+        if tokens.isEmpty {
             sandbox = RoleAddresses.Sandbox(
                 httpPort: try ports.choose("sandbox", usual: 8000),
                 gatewayPort: try ports.choose("sandbox-gateway", usual: 8001))
         }
-        self.addresses = RoleAddresses(apiPort: api, coordinatorPort: coordinator, sandbox: sandbox)
+        self.addresses = RoleAddresses(apiPort: api, coordinatorPorts: coordinators, sandbox: sandbox)
         var operationsPorts: [String: Int] = [:]
         for (index, name) in Self.names(options).enumerated() {
             operationsPorts[name] = try ports.choose("\(name)-operations", usual: 9100 + index)
@@ -43,16 +50,23 @@ struct StackRoles: Sendable {
         self.operationsPorts = operationsPorts
     }
 
+    private static let tokenVariables: Set<String> = ["DISCORD_TOKEN", "DISCORD_TOKENS"]
+
     private static func names(_ options: UpOptions) -> [String] {
+        // What there is more of comes last: the others' usual ports stay the same.
         ["coordinator", "api"] + (0..<options.shards).map { "shard-\($0)" }
-            + (0..<options.workers).map { "worker-\($0)" }
+            + (0..<options.workers).map { "worker-\($0)" } + Self.coordinators(options).dropFirst()
+    }
+
+    private static func coordinators(_ options: UpOptions) -> [String] {
+        (0..<options.coordinators).map { $0 == 0 ? "coordinator" : "coordinator-\($0)" }
     }
 
     /// In the order of dependence.
     func layers() -> [Supervisor.Layer] {
         var layers: [Supervisor.Layer] = [[self.migration]]
         if let sandbox = self.addresses.sandbox { layers.append([self.sandbox(sandbox)]) }
-        layers.append([self.coordinator])
+        layers.append((0..<self.options.coordinators).map(self.coordinator))
         layers.append((0..<self.options.shards).map(self.shard))
         layers.append((0..<self.options.workers).map(self.worker))
         layers.append([self.api])
@@ -88,13 +102,15 @@ struct StackRoles: Sendable {
             stopLimit: .seconds(1))
     }
 
-    private var coordinator: ChildSpecification {
+    private func coordinator(_ index: Int) -> ChildSpecification {
         self.specification(
-            "coordinator", title: "coordinator", stopLimit: .milliseconds(1500),
+            "coordinator", title: index == 0 ? "coordinator" : "coordinator \(index)", index: index == 0 ? nil : index,
+            stopLimit: .milliseconds(1500),
             settings: self.discordSettings.merging([
                 "FLOTILLA_DATABASE_URL": self.stores.database,
                 "FLOTILLA_AMQP_URL": self.stores.amqpAdministrator,
-                "FLOTILLA_HTTP_PORT": "\(self.addresses.coordinatorPort)",
+                "FLOTILLA_HTTP_PORT": "\(self.addresses.coordinatorPorts[index])",
+                "FLOTILLA_MEMBER_ID": "coordinator-\(index)",
                 "FLOTILLA_MEMBER_TOKEN": self.secrets.member,
                 "FLOTILLA_OPERATOR_TOKEN": self.secrets.operator,
             ]) { $1 })
@@ -103,11 +119,10 @@ struct StackRoles: Sendable {
     private func shard(_ index: Int) -> ChildSpecification {
         self.member(
             "shard", index,
-            settings: [
+            settings: self.botTokens.merging([
                 "FLOTILLA_AMQP_URL": self.stores.amqpShard,
                 "FLOTILLA_REDIS_URL": self.stores.redis,
-                "FLOTILLA_DISCORD_TOKEN": self.botToken,
-            ])
+            ]) { $1 })
     }
 
     private func worker(_ index: Int) -> ChildSpecification {
@@ -123,7 +138,7 @@ struct StackRoles: Sendable {
         self.specification(
             role, title: "\(role) \(index)", index: index, stopLimit: .milliseconds(2500),
             settings: settings.merging([
-                "FLOTILLA_COORDINATOR_URL": self.addresses.coordinatorURL,
+                "FLOTILLA_COORDINATOR_URL": self.addresses.coordinatorURLs,
                 "FLOTILLA_MEMBER_TOKEN": self.secrets.member,
                 "FLOTILLA_MEMBER_ID": "\(role)-\(index)",
                 "FLOTILLA_ZONE": "local",
@@ -136,24 +151,23 @@ struct StackRoles: Sendable {
             settings: [
                 "FLOTILLA_DATABASE_URL": self.stores.database,
                 "FLOTILLA_REDIS_URL": self.stores.redis,
-                "FLOTILLA_COORDINATOR_URL": self.addresses.coordinatorURL,
+                "FLOTILLA_COORDINATOR_URL": self.addresses.coordinatorURLs,
                 "FLOTILLA_OPERATOR_TOKEN": self.secrets.operator,
                 "FLOTILLA_HTTP_PORT": "\(self.addresses.apiPort)",
             ])
     }
 
-    private var botToken: String {
+    private var botTokens: [String: String] {
         switch self.discord {
-        case .sandbox: self.secrets.bot
-        case .real(let token): token
+        case .sandbox: ["FLOTILLA_DISCORD_TOKEN": self.secrets.bot]
+        case .real(let tokens): tokens
         }
     }
 
     private var discordSettings: [String: String] {
-        [
-            "FLOTILLA_DISCORD_TOKEN": self.botToken,
-            "FLOTILLA_DISCORD_API_URL": self.addresses.sandbox?.apiURL ?? "https://discord.com/api/v10",
-        ]
+        self.botTokens.merging(
+            ["FLOTILLA_DISCORD_API_URL": self.addresses.sandbox?.apiURL ?? "https://discord.com/api/v10"]
+        ) { $1 }
     }
 
     private func specification(
@@ -181,7 +195,7 @@ struct StackRoles: Sendable {
     /// The caller's environment, for `FLOTILLA_LOG_LEVEL` and the like, without what only one role may know.
     private func environment(_ settings: [String: String]) -> [String: String] {
         var environment = self.options.environment
-        environment["DISCORD_TOKEN"] = nil
+        for variable in Self.tokenVariables { environment[variable] = nil }
         environment["FLOTILLA_LOG_FORMAT"] = "json"
         return self.mark.adding(to: environment.merging(settings) { $1 })
     }

@@ -33,6 +33,7 @@ struct RabbitMQServer: Sendable {
         log.console = true
         log.console.level = warning
         disk_free_limit.absolute = 50MB
+        raft.wal_max_size_bytes = 67108864
 
         """
     }

@@ -99,17 +99,22 @@ final class GatewayConnectionHandler: GatewayConnectionDelegate {
         }
         timer?.cancel()
         var endsSession: UInt16?
+        var isAnswered = false
         let text: String
         switch reason {
         // A close frame that answers ours says nothing of what the client wants.
         case .peer(let code, _) where ending == nil:
             text = "client:\(code.map(String.init) ?? "none")"
             if let code, GatewayCloseCode(rawValue: code).endsSessionWhenSentByClient { endsSession = code }
-        case .peer, .local: text = ending ?? "server"
+        case .local(_, let answered):
+            text = ending ?? "server"
+            isAnswered = answered
+        case .peer: text = ending ?? "server"
         case .dropped: text = ending ?? "lost"
         case .failed(let error): text = "failed:\(error.code)"
         }
-        self.hub.closed(self, session: session, endsSession: endsSession, reason: text)
+        self.hub.closed(
+            self, session: session, endsSession: endsSession, reason: text, isAnswered: isAnswered)
     }
 
     private func answer(_ outcome: Hub.Establishment) {

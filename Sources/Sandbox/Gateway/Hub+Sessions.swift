@@ -31,10 +31,13 @@ extension Hub {
     /// - Parameters:
     ///   - session: the last one that it had.
     ///   - endsSession: the code, if it is one of those.
-    func closed(_ handler: GatewayConnectionHandler, session: String?, endsSession: UInt16?, reason: String) {
+    ///   - isAnswered: whether the client has answered the sandbox' close frame.
+    func closed(
+        _ handler: GatewayConnectionHandler, session: String?, endsSession: UInt16?, reason: String, isAnswered: Bool
+    ) {
         self.withState { state in
             state.open[handler.id] = nil
-            self.ledger?.record(.disconnected(handler.id, session: session, reason: reason))
+            self.ledger?.record(.disconnected(handler.id, session: session, reason: reason, isAnswered: isAnswered))
             guard let session, state.connections[session] === handler else { return }
             if let endsSession {
                 self.endSession(session, .clientClosed(endsSession), &state)

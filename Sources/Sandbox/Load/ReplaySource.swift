@@ -28,8 +28,9 @@ final class ReplaySource: Sendable {
 
     /// Sessions that can be resumed; the oldest half is forgotten past that.
     private static let sessionLimit = 65_536
-    /// What a RESUME repeats at most; Discord's buffer is smaller, but less fast to fill.
-    static let replayLimit: Int64 = 16_384
+    /// What a RESUME repeats at most. Discord's buffer is smaller, but so is its traffic: a client that stops reading
+    /// finds several ten thousand events in the sockets between.
+    static let replayLimit: Int64 = 262_144
 
     let options: ReplayGateway.Options
     let script: ReplayScript

@@ -34,6 +34,8 @@ final class GuildSlotCache: SlotCache {
     /// The sequence number of the session's last write to each guild.
     private var written: [UInt64: Int64] = [:]
     private var debts: Set<UInt64> = []
+    /// Guilds that may be unsure without being on the list: whoever wrote last may not have heard the answer.
+    private var unheard: Set<UInt64> = []
     private var checksUnderWay = 0
     /// The index is to be read: for the guilds of a lost session, and for those that READY did not name.
     private var census: Census?
@@ -41,6 +43,9 @@ final class GuildSlotCache: SlotCache {
     private var lastCensus = 0
     private var olds: [UInt64: ByteBuffer] = [:]
     private var completedMembers: UInt64?
+    /// Whose guilds are kept. Two writers would contradict each other: the others are another generation's.
+    private var published: PublishedLanes
+    private var takeover = CacheTakeover()
     /// Asks the gateway for all members of a guild; `membersAnswered` tells what came of it.
     var askForMembers: ((_ guild: UInt64) -> Void)?
 
@@ -54,7 +59,8 @@ final class GuildSlotCache: SlotCache {
         let fetchAfter: Duration
     }
 
-    init(number: Int, grant: SlotGrant, writer: CacheWriter) {
+    init(number: Int, grant: SlotGrant, partition: LanePartition, writer: CacheWriter) {
+        self.published = PublishedLanes(partition: partition)
         self.number = number
         self.grant = grant
         self.writer = writer
@@ -106,6 +112,11 @@ final class GuildSlotCache: SlotCache {
     }
 
     private func write(_ event: CacheEvent, of guild: UInt64, _ dispatch: CacheDispatch) -> CacheTicket? {
+        let lane = self.published.lane(of: guild)
+        guard self.published.keeps(lane: lane) else {
+            self.takeover.hold(event, of: guild, lane: lane, sequence: dispatch.sequence, data: dispatch.data)
+            return nil
+        }
         // What was checked when it was sliced can be walked through.
         guard let version = self.version(dispatch.sequence),
             var plan = try? self.planner.plan(event, dispatch.data)
@@ -131,14 +142,20 @@ final class GuildSlotCache: SlotCache {
         wantsOld: Bool = false
     ) -> UInt64? {
         let ticket = self.writer.takeTicket()
-        let after = self.written.updateValue(version.sequence, forKey: guild) ?? 0
+        let isWhole = self.takeover.isWhole(lane: self.published.lane(of: guild))
+        let before = self.written.updateValue(version.sequence, forKey: guild)
+        if before == nil, plan.mode == .update { self.unheard.insert(guild) }
+        let after =
+            before
+            ?? (isWhole ? CacheWriteEncoder.afterOtherGeneration : 0)
         let isTaken = self.writer.add(
             self,
             .write(
                 guild: guild, sequence: version.sequence, ticket: ticket, wantsOld: wantsOld, isGone: plan.mode == .gone
             )
         ) { pipeline in
-            if plan.mode == .create { self.appendIndex(of: guild, "SADD", to: &pipeline) }
+            // One that is unavailable has no GUILD_CREATE for now.
+            if plan.mode == .create || plan.mode == .expect { self.appendIndex(of: guild, "SADD", to: &pipeline) }
             self.encoder.append(
                 plan, of: guild, from: bytes, version: version, after: after, wantsOld: wantsOld, to: &pipeline)
         }
@@ -178,9 +195,11 @@ final class GuildSlotCache: SlotCache {
             if self.olds.count >= Self.mostOldStates { self.olds.removeAll() }
             self.olds[ticket] = old
         }
-        if outcome.wasDoubted { self.marked(guild, fetchAfter: .zero) }
+        let wasUnheard = self.unheard.remove(guild) != nil
+        if outcome.wasDoubted || (wasUnheard && !outcome.unsure.isEmpty) { self.marked(guild, fetchAfter: .zero) }
         if self.encoder.kinds.members == .all, outcome.unsure.contains("members") { self.memberRequests.want(guild) }
-        if isGone, !outcome.isRefused {
+        // A guild that is back by now has been put on the index ahead of this.
+        if isGone, !outcome.isRefused, self.written[guild] ?? sequence == sequence {
             self.note { self.appendIndex(of: guild, "SREM", to: &$0) }
         }
     }
@@ -209,15 +228,20 @@ final class GuildSlotCache: SlotCache {
         // The session before is of no concern any more: every guild of this one is looked at anew.
         self.written.removeAll(keepingCapacity: true)
         self.debts.removeAll()
+        self.unheard.removeAll()
+        self.takeover.sessionEnded()
         self.memberRequests = CacheMemberRequests()
         guard let version = self.version(dispatch.sequence) else { return }
-        for guild in ready.guilds {
+        for guild in ready.guilds where self.published.keeps(guild: guild) {
             _ = self.submit(CachePlan(.expect), of: guild, from: dispatch.data, version: version)
         }
         self.call(for: session, sequence: dispatch.sequence, named: ready.guilds, fetchAfter: .zero)
     }
 
-    func sessionLost() { self.doubtAll(fetchAfter: self.writer.settings.createPatience) }
+    func sessionLost() {
+        self.takeover.sessionEnded()
+        self.doubtAll(fetchAfter: self.writer.settings.createPatience)
+    }
 
     private func doubtAll(fetchAfter: Duration) {
         guard let session else { return }
@@ -234,6 +258,7 @@ final class GuildSlotCache: SlotCache {
 
     /// Reads the index of the shard's guilds. One that fails is taken again with the next look after debts.
     private func takeCensus() {
+        guard !self.published.keepsNone else { return self.census = nil }
         guard let census, !self.censusIsUnderWay, let shard else { return }
         self.censusIsUnderWay = true
         var pipeline = RedisPipeline()
@@ -254,15 +279,16 @@ final class GuildSlotCache: SlotCache {
 
     private func counted(_ guilds: [UInt64], for census: Census) {
         let version = CacheVersion(order: census.session.order, session: census.session.id, sequence: census.sequence)
-        for guild in guilds {
+        for guild in guilds where self.published.keeps(guild: guild) {
             if let named = census.named {
-                // Left while nobody was connected.
-                guard !named.contains(guild), self.written[guild] == nil else { continue }
+                // Left while nobody was connected. Of two generations that is for the one in force to say.
+                guard self.published.keepsAll, !named.contains(guild), self.written[guild] == nil else { continue }
                 [UInt8]().withUnsafeBytes { none in
                     _ = self.submit(CachePlan(.gone), of: guild, from: none, version: version)
                 }
-            } else {
-                self.check(guild, version: version, always: true, fetchAfter: census.fetchAfter)
+            } else if !self.check(guild, version: version, always: true, fetchAfter: census.fetchAfter) {
+                // It is taken again with the next look after debts.
+                return self.census = self.census ?? census
             }
         }
     }
@@ -274,7 +300,10 @@ final class GuildSlotCache: SlotCache {
     }
 
     /// Redis may have lost what was written.
-    func doubtWrites() { self.debts.formUnion(self.written.keys) }
+    func doubtWrites() {
+        self.debts.formUnion(self.written.keys)
+        self.unheard.formUnion(self.written.keys)
+    }
 
     func settleDebts(isAway: Bool) {
         self.requestMembers()
@@ -282,24 +311,71 @@ final class GuildSlotCache: SlotCache {
         if self.census != nil { self.takeCensus() }
         while self.checksUnderWay < Self.mostChecks, let guild = self.debts.popFirst() {
             guard let sequence = self.written[guild] else { continue }
-            self.check(
+            let isTaken = self.check(
                 guild,
                 version: CacheVersion(order: session.order, session: session.id, sequence: sequence),
                 always: false, fetchAfter: .zero)
+            // The queue is full: nothing leaves it before this turn is over.
+            guard isTaken else { return }
+            if !self.published.keeps(guild: guild), !self.debts.contains(guild) { self.written[guild] = nil }
         }
     }
 
-    private func check(_ guild: UInt64, version: CacheVersion, always: Bool, fetchAfter: Duration) {
+    /// - Returns: false when there is no room; the guild is a debt then.
+    private func check(_ guild: UInt64, version: CacheVersion, always: Bool, fetchAfter: Duration) -> Bool {
         let isTaken = self.writer.add(self, .check(guild: guild, fetchAfter: fetchAfter)) { pipeline in
-            self.encoder.appendCheck(of: guild, version: version, always: always, to: &pipeline)
+            // One that another generation keeps by now lacks what this one owes all the same.
+            self.encoder.appendCheck(
+                of: guild, version: version, always: always, isTakenOver: !self.published.keeps(guild: guild),
+                to: &pipeline)
         }
         if isTaken { self.checksUnderWay += 1 } else { self.debts.insert(guild) }
+        return isTaken
     }
 
     func checked(guild: UInt64, wasMarked: Bool, fetchAfter: Duration) {
         self.checksUnderWay -= 1
         if wasMarked { self.marked(guild, fetchAfter: fetchAfter) }
         if self.checksUnderWay == 0, !self.debts.isEmpty { self.settleDebts(isAway: self.writer.isAway) }
+    }
+
+    // MARK: Other generations
+
+    func use(_ published: PublishedLanes) {
+        let before = self.published
+        guard published != before else { return }
+        self.published = published
+        let due = self.takeover.lanesChanged(from: before, to: published, hasSession: self.session != nil)
+        for (guild, sequence) in self.written where before.keeps(guild: guild) && !published.keeps(guild: guild) {
+            if published.contains(lane: published.lane(of: guild)) {
+                // Called off: the other generation goes on where this one was.
+                self.written[guild] = nil
+                self.debts.remove(guild)
+                self.giveBack(guild, sequence)
+            } else if self.writer.isAway {
+                self.debts.insert(guild)
+            } else if !self.debts.contains(guild) {
+                self.written[guild] = nil
+            }
+        }
+        for entry in due {
+            entry.data.withUnsafeReadableBytes { data in
+                let name = UnsafeRawBufferPointer(start: nil, count: 0)
+                _ = self.write(
+                    entry.event, of: entry.guild,
+                    CacheDispatch(sequence: entry.sequence, name: name, guild: entry.guild, data: data))
+            }
+        }
+    }
+
+    /// Lets another generation write, though its order is lower. It may have missed something: the guild is unsure.
+    private func giveBack(_ guild: UInt64, _ sequence: Int64) {
+        guard let version = self.version(sequence) else { return }
+        let isTaken = self.writer.add(self, .check(guild: guild, fetchAfter: .zero)) { pipeline in
+            self.encoder.appendGiveBack(of: guild, version: version, to: &pipeline)
+        }
+        // Without room for it the other generation's writes are taken once this one has been silent for long enough.
+        if isTaken { self.checksUnderWay += 1 }
     }
 
     // MARK: All members

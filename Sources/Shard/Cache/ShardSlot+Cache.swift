@@ -1,8 +1,13 @@
 extension ShardSlot {
-    /// From now on guilds are kept by this writer.
+    /// From now on guilds, and what the slot is told to show, are kept by this writer.
     func useCache(of writer: CacheWriter) {
-        let cache = writer.add { GuildSlotCache(number: $0, grant: self.grant, writer: writer) }
+        let cache = writer.add {
+            GuildSlotCache(number: $0, grant: self.grant, partition: self.settings.partition, writer: writer)
+        }
         cache.askForMembers = { [weak self] in self?.askForMembers(guild: $0) }
         self.cache = cache
+        let keeper = PresenceKeeper(self.grant, initial: self.commands.presence, writer: writer)
+        keeper.read { [weak self] in self?.restore($0) }
+        self.presenceKeeper = keeper
     }
 }

@@ -18,6 +18,9 @@ struct CacheTicket: Equatable, Sendable {
 
 /// The guild cache as a slot sees it. Confined to the slot's event loop.
 protocol SlotCache: AnyObject {
+    /// From the next event on the guilds of these lanes are kept; those of others are left to another generation.
+    func use(_ published: PublishedLanes)
+
     /// Writes down what a dispatch changes. Called once for each that is new, in their order, also for those that are
     /// not published. `nil`: there is nothing to wait for.
     func accepted(_ dispatch: CacheDispatch) -> CacheTicket?

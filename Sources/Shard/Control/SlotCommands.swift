@@ -66,6 +66,9 @@ struct SlotCommands: Sendable {
     private(set) var presence: PresenceUpdate?
     private let initialPresence: PresenceUpdate?
     private var identifiedWith: PresenceUpdate?
+    private var hasIdentified = false
+    /// A command, or Discord's refusal, has decided what is shown.
+    private var presenceIsDecided = false
 
     init(
         shard: Int, count: Int, intents: Intents, presence: PresenceUpdate?, limits: Limits = Limits(), life: UInt64
@@ -103,6 +106,7 @@ struct SlotCommands: Sendable {
         switch command {
         case .presence(let update):
             self.presence = update
+            self.presenceIsDecided = true
             effects = self.supersede(.presence, guild: 0)
             self.enqueue(.presence, guild: 0, id)
         case .voiceState(let update):
@@ -139,8 +143,20 @@ struct SlotCommands: Sendable {
 
     /// IDENTIFY leaves, with ``presence``.
     mutating func identified(now: Instant) {
+        self.hasIdentified = true
         self.identifiedWith = self.presence
         if self.presence != nil { self.sentLately = [(nil, now, true)] }
+    }
+
+    /// An earlier owner of the slot was told to show this. What a command said to this one counts for more.
+    mutating func restore(_ presence: PresenceUpdate, now: Instant) -> [Effect] {
+        guard !self.presenceIsDecided else { return [] }
+        self.presence = presence
+        // A session that was taken over shows it already; an IDENTIFY did not wait for Redis.
+        guard self.hasIdentified, self.identifiedWith != presence else { return [] }
+        return self.accept(
+            .presence(presence), from: ControlRequester(replyTo: nil, correlationID: nil),
+            timeout: ControlRequest.timeouts.upperBound, now: now)
     }
 
     /// READY, or RESUMED.
@@ -173,7 +189,10 @@ struct SlotCommands: Sendable {
         // Which of them it was Discord does not say.
         var effects: [Effect] = []
         for sent in self.sentLately where now - sent.at <= self.limits.suspicion {
-            if sent.isPresence { self.presence = sent.command == nil ? nil : self.initialPresence }
+            if sent.isPresence {
+                self.presence = sent.command == nil ? nil : self.initialPresence
+                self.presenceIsDecided = true
+            }
             guard let id = sent.command else { continue }
             effects += self.finish(id, .error(ControlProblem(.refused, "Discord closed the connection because of it")))
         }

@@ -1,6 +1,8 @@
+import Applications
 import ClusterAPI
 import ClusterClient
 import Discord
+import Foundation
 import Logging
 import Runtime
 import ServiceLifecycle
@@ -9,15 +11,18 @@ import Synchronization
 /// Takes part in the cluster as a shard process: registers, keeps its lease, and runs what the coordinator grants.
 ///
 /// The coordinator's absence changes nothing but ownership: sessions go on, IDENTIFYs wait. When the broker has cut
-/// this process off, or its lease is over, everything is dropped and it starts over as a new incarnation.
+/// this process off, or its lease is over, everything is dropped and it starts over as a new incarnation. When the
+/// coordinator wants it to restart, it hands everything over, and its `run` returns.
 final class ShardMember: Service {
 
-    private enum End { case fenced, leaseLost, stopped }
+    private enum End { case fenced, leaseLost, stopped, restart }
 
     /// Answers are held no longer than this, so that the coordinator's watermarks are fresh.
     private static let longestHold: Duration = .seconds(1)
     private static let transitionInterval: Duration = .milliseconds(50)
     private static let shortestInterval: Duration = .milliseconds(20)
+    /// Before the coordinator is asked again whose answer was out of date.
+    private static let retry: Duration = .milliseconds(500)
 
     private let registration: MemberRegistration
     private let coordinator: any MemberCoordinator
@@ -29,6 +34,9 @@ final class ShardMember: Service {
     private let metrics: ShardMetrics
     private let logger: Logger
     private let life = Mutex<MemberRegistered?>(nil)
+    /// Unlike any other process'.
+    private let process = UUID().uuidString
+    private let renewals = Mutex(0)
     private let unrunnable = Mutex(UnrunnableSlots())
 
     init(
@@ -60,10 +68,16 @@ final class ShardMember: Service {
 
     private func takePart() async {
         var failures = 0
+        var attempts = 0
+        var pacing = RegistrationPacing()
+        let start = ContinuousClock.now
         while !Task.isCancelled {
+            attempts += 1
             do {
-                let registered = try await self.coordinator.register(self.registration)
+                let registered = try await self.coordinator.register(
+                    self.registration.attempt(attempts, of: self.process))
                 failures = 0
+                pacing.registered(at: start.duration(to: .now))
                 self.logger.info(
                     "registered",
                     metadata: [
@@ -75,10 +89,17 @@ final class ShardMember: Service {
                 for loop in self.loops { await loop.use(exchange: registered.exchange) }
                 self.control.use(queue: registered.controlQueue)
                 let end = await self.live(registered, fences: fences)
-                guard end != .stopped else { return }
-                self.logger.warning("starting over as a new incarnation", metadata: ["reason": "\(end)"])
+                switch end {
+                case .stopped: return
+                case .restart: return self.logger.notice("restarting, as the coordinator wants")
+                case .fenced, .leaseLost: break
+                }
                 self.life.withLock { $0 = nil }
                 await self.dropEverything()
+                let pause = pacing.incarnationEnded(at: start.duration(to: .now), jitter: .random(in: 0...1))
+                self.incarnationEnded(end, hasNamesake: pause.suspectsNamesake)
+                // Cancelled: the loop's condition ends it.
+                try? await Task.sleep(for: pause.duration)
             } catch {
                 failures += 1
                 if !Task.isCancelled { self.coordinatorFailed(error) }
@@ -87,6 +108,19 @@ final class ShardMember: Service {
                 try? await Task.sleep(for: .seconds(Double.random(in: 0.2...most)))
             }
         }
+    }
+
+    private func incarnationEnded(_ end: End, hasNamesake: Bool) {
+        guard hasNamesake else {
+            return self.logger.warning("starting over as a new incarnation", metadata: ["reason": "\(end)"])
+        }
+        let id = self.registration.id
+        self.health.setReady(
+            "coordinator",
+            failing: "another process seems to be member \(id): each needs a FLOTILLA_MEMBER_ID of its own")
+        self.logger.error(
+            "another process seems to have this member id: each needs a FLOTILLA_MEMBER_ID of its own",
+            metadata: ["member.id": "\(id)", "reason": "\(end)"])
     }
 
     private func coordinatorFailed(_ error: CoordinatorClient.Failure) {
@@ -119,17 +153,20 @@ final class ShardMember: Service {
             let hold =
                 GrantPlan.isInTransition(told)
                 ? .zero : min(Self.longestHold, .milliseconds(life.renewMilliseconds))
-            let renewal = LeaseRenewal(
-                incarnation: life.incarnation, appliedVersion: applied, waitMilliseconds: Int(hold / .milliseconds(1)),
-                slots: told)
+            let renewal = self.renewal(of: life, applied: applied, wait: hold, slots: told)
             do {
                 let desired = try await self.coordinator.renew(renewal, member: self.registration.id)
                 self.health.setReady("coordinator")
                 // A leader of the past may still answer; its versions are below those of the present one.
-                guard desired.version >= applied else { continue }
+                guard desired.version >= applied else {
+                    // Cancelled: the loop's condition ends it.
+                    try? await clock.sleep(until: asked + Self.retry)
+                    continue
+                }
                 // An answer may come before what was told is written down; by the next one it is.
                 for loop in self.loops { await loop.acknowledged(answered) }
                 answered = told
+                if desired.restart == true { return .restart }
                 let changed = await self.apply(desired, told: told, life: life)
                 let isNew = desired.version != applied
                 applied = desired.version
@@ -147,8 +184,24 @@ final class ShardMember: Service {
         return .stopped
     }
 
+    private func renewal(
+        of life: MemberRegistered, applied: Int = 0, wait: Duration = .zero, slots: [ObservedSlot],
+        draining: Bool = false
+    ) -> LeaseRenewal {
+        let number = self.renewals.withLock { number in
+            number += 1
+            return number
+        }
+        return LeaseRenewal(
+            incarnation: life.incarnation, appliedVersion: applied, waitMilliseconds: Int(wait / .milliseconds(1)),
+            slots: slots, draining: draining, number: number)
+    }
+
     /// Returns whether anything was to be done.
     private func apply(_ desired: DesiredState, told: [ObservedSlot], life: MemberRegistered) async -> Bool {
+        // Before anything starts: what is to be silent must not say a word.
+        let granted = Set(desired.slots.map(\.slot))
+        for loop in self.loops { await loop.use(publishing: desired.publishing ?? [], for: granted) }
         let actions = GrantPlan.actions(desired: desired.slots, told: told)
         for action in actions {
             switch action {
@@ -229,9 +282,7 @@ final class ShardMember: Service {
 
     private func keepLeaseWhileLeaving(_ life: MemberRegistered) async {
         while !Task.isCancelled {
-            let renewal = LeaseRenewal(
-                incarnation: life.incarnation, appliedVersion: 0, waitMilliseconds: 0, slots: await self.observe(),
-                draining: true)
+            let renewal = self.renewal(of: life, slots: await self.observe(), draining: true)
             // Without an answer the lease ends in its time, and what was not told is replayed.
             _ = try? await self.coordinator.renew(renewal, member: self.registration.id)
             // Cancelled: the loop's condition ends it.
@@ -251,8 +302,7 @@ final class ShardMember: Service {
             group.cancelAll()
         }
         let told = await self.observe()
-        let final = LeaseRenewal(
-            incarnation: life.incarnation, appliedVersion: 0, waitMilliseconds: 0, slots: told, draining: true)
+        let final = self.renewal(of: life, slots: told, draining: true)
         do {
             try await self.coordinator.deregister(final, member: self.registration.id)
             self.logger.info("left", metadata: ["shard.slots": "\(told.count)"])

@@ -25,6 +25,7 @@ struct BatchAssembler: Sendable {
         let session: Int
         let precedingSequence: Int64
         let isGap: Bool
+        let openedAt: Instant
         var isSettled = false
     }
 
@@ -79,6 +80,7 @@ struct BatchAssembler: Sendable {
         sequence: Int64,
         precedingSequence: Int64,
         ticket: CacheTicket? = nil,
+        now: Instant = .now,
         bytes: Int,
         write: (inout ByteBuffer) -> Void
     ) -> Bool {
@@ -99,33 +101,36 @@ struct BatchAssembler: Sendable {
             EventBatch(
                 number: self.nextNumber, route: route, session: session, sequence: sequence,
                 precedingSequence: precedingSequence, body: body, ticket: ticket),
-            at: index)
+            at: index, now: now)
         // Commands travel one by one.
         if route == .commands { self.close(index) }
         return true
     }
 
-    /// Appends one line to every lane, as a batch of its own, behind all that is there.
-    mutating func appendGap(_ line: ByteBuffer, session: EventBatch.SessionTrack, sequence: Int64) {
-        for lane in 0..<(self.routes.count - 1) {
+    /// Appends one line to each of these lanes, as a batch of its own, behind all that is there.
+    mutating func appendGap(
+        _ line: ByteBuffer, session: EventBatch.SessionTrack, sequence: Int64, now: Instant,
+        where isConcerned: (_ lane: Int) -> Bool
+    ) {
+        for lane in 0..<(self.routes.count - 1) where isConcerned(lane) {
             self.close(lane)
             self.open(
                 EventBatch(
                     number: self.nextNumber, route: .lane(lane), session: session, sequence: sequence,
                     precedingSequence: sequence, isGap: true, body: line),
-                at: lane)
+                at: lane, now: now)
             self.close(lane)
+            self.bufferedEvents += 1
+            self.bufferedBytes += line.readableBytes
         }
-        self.bufferedEvents += self.routes.count - 1
-        self.bufferedBytes += line.readableBytes * (self.routes.count - 1)
     }
 
-    private mutating func open(_ batch: EventBatch, at index: Int) {
+    private mutating func open(_ batch: EventBatch, at index: Int, now: Instant) {
         self.nextNumber += 1
         self.routes[index].marks.append(
             Mark(
                 number: batch.number, session: batch.session.index, precedingSequence: batch.precedingSequence,
-                isGap: batch.isGap))
+                isGap: batch.isGap, openedAt: now))
         self.routes[index].open = batch
         self.list(index)
     }
@@ -248,6 +253,11 @@ struct BatchAssembler: Sendable {
             lowest = min(lowest ?? .max, self.routes[index].marks[place].precedingSequence)
         }
         return lowest
+    }
+
+    /// When the first event of the oldest batch came that is not settled; `nil`: all are.
+    var unsettledSince: Instant? {
+        self.routes.lazy.compactMap { $0.marks.first { !$0.isSettled }?.openedAt }.min()
     }
 
     private mutating func landed(_ batch: EventBatch) -> Int {

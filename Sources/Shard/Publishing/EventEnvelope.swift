@@ -54,6 +54,8 @@ enum EventEnvelope {
 
 /// Fills memory whose size the caller has made sure of; a write past its end is a bug here, and traps.
 private struct LineWriter {
+    private static let mostDigits = 20
+
     let target: UnsafeMutableRawBufferPointer
     var count = 0
 
@@ -76,18 +78,16 @@ private struct LineWriter {
     }
 
     mutating func write(_ value: UInt64) {
-        var digits = 1
-        var rest = value / 10
-        while rest > 0 {
-            digits += 1
-            rest /= 10
+        withUnsafeTemporaryAllocation(byteCount: Self.mostDigits, alignment: 1) { digits in
+            var start = Self.mostDigits
+            var rest = value
+            repeat {
+                start -= 1
+                let tens = rest / 10
+                digits[start] = UInt8(truncatingIfNeeded: 0x30 + (rest &- tens &* 10))
+                rest = tens
+            } while rest > 0
+            self.write(UnsafeRawBufferPointer(rebasing: digits[start...]))
         }
-        precondition(digits <= self.target.count - self.count)
-        rest = value
-        for index in stride(from: self.count + digits - 1, through: self.count, by: -1) {
-            self.target[index] = UInt8(truncatingIfNeeded: 0x30 + rest % 10)
-            rest /= 10
-        }
-        self.count += digits
     }
 }

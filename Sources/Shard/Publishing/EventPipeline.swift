@@ -16,6 +16,8 @@ struct EventPipeline: Sendable {
         case buffered
         /// The plan sends it nowhere: settled at once.
         case filtered
+        /// Another generation publishes it: settled at once.
+        case muted
         /// Received before: a replay of what is in memory or at the broker.
         case repeated
         /// No session is known that it could belong to.
@@ -46,6 +48,8 @@ struct EventPipeline: Sendable {
     private let limits: BatchAssembler.Limits
     /// May change between any two events.
     var plan: PublishPlan
+    /// May change between any two events.
+    var published: PublishedLanes
     private var current: Session?
     /// Those whose gap record is not confirmed by every lane, the earliest first.
     private var lost: Deque<LostSession> = []
@@ -59,6 +63,7 @@ struct EventPipeline: Sendable {
         self.numShards = numShards
         self.partition = partition
         self.plan = plan
+        self.published = PublishedLanes(partition: partition)
         self.limits = limits
         self.assembler = BatchAssembler(lanes: partition.count, limits: limits)
     }
@@ -85,6 +90,12 @@ struct EventPipeline: Sendable {
         return Int(current.watermark.received - (self.lost.isEmpty ? current.watermark.value : current.start))
     }
 
+    /// The last number received of the session; `nil` without one.
+    var received: Int64? { self.current?.watermark.received }
+
+    /// Since when the oldest event waits that is not settled; `nil`: all are.
+    var unsettledSince: Instant? { self.assembler.unsettledSince }
+
     /// Whether a gap record is not confirmed by every lane yet.
     var hasPendingGap: Bool { !self.lost.isEmpty }
     var isDrained: Bool { self.assembler.isEmpty }
@@ -101,31 +112,36 @@ struct EventPipeline: Sendable {
     }
 
     /// The session can't be resumed any more.
-    mutating func loseSession(reason: String, milliseconds: Int64) {
+    mutating func loseSession(reason: String, milliseconds: Int64, now: Instant = .now) {
         guard let session = self.current.take() else { return }
-        self.appendGap(session, reason: reason, milliseconds: milliseconds)
+        self.appendGap(session, reason: reason, milliseconds: milliseconds, now: now)
     }
 
     /// An earlier owner had leave to IDENTIFY and was never heard of again: there may have been a session that nobody
     /// knows of. Its record is told under a name that the epoch makes one of a kind.
-    mutating func followUnknownSession(epoch: Int64, milliseconds: Int64) {
+    mutating func followUnknownSession(epoch: Int64, milliseconds: Int64, now: Instant = .now) {
         self.sessions += 1
         let track = EventBatch.SessionTrack(index: self.sessions, id: "unknown.\(epoch)")
         self.appendGap(
             Session(track: track, resumeURL: "", start: 0, watermark: Watermark(start: 0)), isUnknown: true,
-            reason: "unknown_session", milliseconds: milliseconds)
+            reason: "unknown_session", milliseconds: milliseconds, now: now)
     }
 
     private mutating func appendGap(
-        _ session: Session, isUnknown: Bool = false, reason: String, milliseconds: Int64
+        _ session: Session, isUnknown: Bool = false, reason: String, milliseconds: Int64, now: Instant
     ) {
+        // What is missing on the other lanes, another generation has published.
+        let published = self.published
+        guard !published.isEmpty else { return }
         let gap = SessionGap(
             session: session.track.id, after: session.watermark.value, reason: reason, numShards: self.numShards,
             atMilliseconds: milliseconds)
         self.lost.append(
             LostSession(
-                session: session, gap: gap, unconfirmedLanes: self.partition.count, isUnknown: isUnknown))
-        self.assembler.appendGap(GapLine.line(gap, slot: self.slot), session: session.track, sequence: gap.after)
+                session: session, gap: gap, unconfirmedLanes: published.count, isUnknown: isUnknown))
+        self.assembler.appendGap(
+            GapLine.line(gap, slot: self.slot), session: session.track, sequence: gap.after, now: now
+        ) { published.contains(lane: $0) }
     }
 
     /// The coordinator has written these down.
@@ -135,6 +151,7 @@ struct EventPipeline: Sendable {
 
     /// - Parameters:
     ///   - rule: the plan's, of the event's name.
+    ///   - milliseconds: since 1970, for its line; `now` is the same moment.
     ///   - cache: told of a dispatch that is new, whether it is published or not; returns what its batch
     ///     has to wait for.
     mutating func accept(
@@ -142,6 +159,7 @@ struct EventPipeline: Sendable {
         of bytes: UnsafeRawBufferPointer,
         rule: EventRule,
         milliseconds: Int64,
+        now: Instant = .now,
         cache: (CacheDispatch) -> CacheTicket? = { _ in nil }
     ) -> Outcome {
         guard let sequence = slice.sequence, let nameRange = slice.name, let dataRange = slice.data,
@@ -156,13 +174,16 @@ struct EventPipeline: Sendable {
         let route: PublishRoute
         switch rule.destination {
         case .nowhere: return .filtered
-        case .commands: route = .commands
+        case .commands:
+            guard self.published.commands else { return .muted }
+            route = .commands
         case .lane:
-            route = .lane(
-                self.partition.lane(guild: slice.guildID, channel: slice.channelID, shard: self.slot.shard))
+            let lane = self.partition.lane(guild: slice.guildID, channel: slice.channelID, shard: self.slot.shard)
+            guard self.published.contains(lane: lane) else { return .muted }
+            route = .lane(lane)
         }
         let begins = self.assembler.append(
-            route, session: track, sequence: sequence, precedingSequence: preceding, ticket: ticket,
+            route, session: track, sequence: sequence, precedingSequence: preceding, ticket: ticket, now: now,
             bytes: EventEnvelope.overhead + name.count + data.count
         ) { buffer in
             EventEnvelope.write(

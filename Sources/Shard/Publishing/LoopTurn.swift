@@ -8,11 +8,13 @@ final class LoopTurn {
     private let eventLoop: any EventLoop
     private let metrics: ShardMetrics
     private var hasBegun = false
-    /// Since 1970, read when the turn began.
+    /// When the turn began, and the same since 1970.
+    private(set) var began = ContinuousClock.now
     private(set) var milliseconds: Int64 = 0
     var events = 0
     var bytes = 0
     var filtered = 0
+    var muted = 0
     var repeated = 0
     /// Called at the end of each turn that began.
     var onEnd: () -> Void = {}
@@ -26,6 +28,7 @@ final class LoopTurn {
     func begin() {
         guard !self.hasBegun else { return }
         self.hasBegun = true
+        self.began = .now
         self.milliseconds = Int64(Date().timeIntervalSince1970 * 1000)
         self.eventLoop.assumeIsolated().execute { self.end() }
     }
@@ -35,8 +38,9 @@ final class LoopTurn {
         if self.events > 0 { self.metrics.events.increment(by: self.events) }
         if self.bytes > 0 { self.metrics.eventBytes.increment(by: self.bytes) }
         if self.filtered > 0 { self.metrics.filtered.increment(by: self.filtered) }
+        if self.muted > 0 { self.metrics.muted.increment(by: self.muted) }
         if self.repeated > 0 { self.metrics.repeated.increment(by: self.repeated) }
-        (self.events, self.bytes, self.filtered, self.repeated) = (0, 0, 0, 0)
+        (self.events, self.bytes, self.filtered, self.muted, self.repeated) = (0, 0, 0, 0, 0)
         self.onEnd()
     }
 }

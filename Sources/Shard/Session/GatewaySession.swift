@@ -74,6 +74,8 @@ struct GatewaySession: Sendable {
     private var missedACKs = 0
     private var frames: UInt64 = 0
     private var framesAtBeat: UInt64 = 0
+    private var probeInterval: Duration?
+    private var probeAt: Instant?
 
     // Reading.
     private var pausedSince: Instant?
@@ -234,6 +236,15 @@ struct GatewaySession: Sendable {
         return [.close(code: Self.resumableClose)] + self.tryAgain(what, now: now)
     }
 
+    // MARK: Probes
+
+    /// From now on extra heartbeats are sent while the session is live, the first at once: their ACKs tell how far it
+    /// has been heard. `nil`: no more of them.
+    mutating func probe(every interval: Duration?, now: Instant) {
+        self.probeInterval = interval
+        self.probeAt = interval.map { _ in now }
+    }
+
     // MARK: Permits
 
     /// - Parameters:
@@ -286,7 +297,8 @@ struct GatewaySession: Sendable {
     var nextDeadline: Instant? {
         let own: Instant? =
             switch self.state {
-            case .idle, .connecting, .ready, .waitingForRoom, .stopped: nil
+            case .ready: self.probeAt
+            case .idle, .connecting, .waitingForRoom, .stopped: nil
             case .waitingForPermit: self.permitRetryAt
             case .backingOff(let until), .waitingForHello(let until), .identifying(let until), .resuming(let until):
                 until
@@ -321,6 +333,11 @@ struct GatewaySession: Sendable {
             actions += self.askForPermit(now: now)
         }
         if let heartbeatAt, heartbeatAt <= now { actions += self.beat(now: now) }
+        if case .ready = self.state, let probeInterval, let probeAt, probeAt <= now {
+            self.probeAt = now + probeInterval
+            // A beat of its own; the timer's beats go on, and their ACK rule does not see it.
+            if !actions.contains(.sendHeartbeat) { actions.append(.sendHeartbeat) }
+        }
         return actions
     }
 

@@ -1,6 +1,7 @@
 import AMQP
 import ClusterAPI
 import ControlAPI
+import Discord
 import Logging
 import NIOCore
 import Redis
@@ -16,11 +17,18 @@ final class ShardLoop: Sendable {
         var slots: [Slot: ShardSlot] = [:]
         /// For slots that start.
         var plan: PublishPlan
+        /// While a shard count is changed; for slots that start, too.
+        var publishing: [GenerationKey: GenerationPublishing] = [:]
 
         init(publisher: LanePublisher, plan: PublishPlan) {
             self.publisher = publisher
             self.plan = plan
         }
+    }
+
+    private struct GenerationKey: Hashable {
+        let application: Snowflake
+        let generation: Int
     }
 
     let eventLoop: any EventLoop
@@ -95,6 +103,25 @@ final class ShardLoop: Sendable {
         }
     }
 
+    /// From the next event on this is what generations publish; those that are not named publish everything.
+    ///
+    /// - Parameter granted: the slots that are meant. One that is to be handed over stays as it is: its generation may
+    ///   not be named any more.
+    func use(publishing: [GenerationPublishing], for granted: Set<Slot>) async {
+        await self.onLoop { core in
+            core.publishing = Dictionary(
+                publishing.map { (GenerationKey(application: $0.application, generation: $0.generation), $0) }
+            ) { $1 }
+            for slot in core.slots.values where granted.contains(slot.grant.slot) {
+                slot.use(core.publishing[Self.key(of: slot.grant.slot)])
+            }
+        }
+    }
+
+    private static func key(of slot: Slot) -> GenerationKey {
+        GenerationKey(application: slot.application, generation: slot.generation)
+    }
+
     // MARK: Slots
 
     func start(_ grant: SlotGrant, token: Secret, askPermit: @escaping ShardSlot.AskPermit) async {
@@ -107,6 +134,7 @@ final class ShardLoop: Sendable {
                 askPermit: askPermit, answer: self.answer, logger: self.logger)
             core.slots[grant.slot] = slot
             if let writer = core.cache { slot.useCache(of: writer) }
+            slot.use(core.publishing[Self.key(of: grant.slot)])
             slot.start()
         }
     }

@@ -44,6 +44,13 @@ extension ShardSlot {
             case .answer(let requester, let answer): self.tell(answer, requester)
             }
         }
+        self.presenceKeeper?.keep(self.commands.presence)
+    }
+
+    /// An earlier owner of the slot was told to show this.
+    func restore(_ presence: PresenceUpdate) {
+        self.perform(self.commands.restore(presence, now: .now))
+        self.flushCommands()
     }
 
     private func tell(_ answer: ControlAnswer, _ requester: ControlRequester) {

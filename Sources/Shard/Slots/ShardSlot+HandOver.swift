@@ -12,11 +12,18 @@ extension ShardSlot {
         guard self.isReading else { return }
         self.isReading = false
         self.metrics.pauses.increment()
-        self.logger.warning("no room for more events: the socket is left unread")
+        self.logPause(now: .now)
         self.connection?.setReading(false)
         self.silence.stopped()
         self.session.readingPaused(now: .now)
         self.schedule()
+    }
+
+    /// At a broker's limit this happens many times a second: a line in ten seconds tells enough.
+    private func logPause(now: Instant) {
+        if let last = self.pauseLoggedAt, now - last < .seconds(10) { return }
+        self.pauseLoggedAt = now
+        self.logger.warning("no room for more events: the socket is left unread")
     }
 
     func resumeReading() {
@@ -105,6 +112,7 @@ extension ShardSlot {
         self.cacheIsBehind = self.cache?.isBehind ?? self.cacheIsBehind
         self.cache?.end()
         self.cache = nil
+        self.presenceKeeper = nil
     }
 
     // MARK: For the coordinator
@@ -114,6 +122,7 @@ extension ShardSlot {
         var status = self.session.status
         // A slot that failed is let go of like any other, else nobody would ever hear that it is free.
         if let handOver { status = handOver.isDone ? .released : .handingOver }
+        self.receipts.settled(self.pipeline.watermark)
         return ObservedSlot(
             slot: self.grant.slot,
             epoch: self.grant.epoch,
@@ -125,8 +134,15 @@ extension ShardSlot {
             latencyMilliseconds: self.session.latency.map { $0 / .milliseconds(1) },
             reason: self.session.reason,
             closeCode: self.session.stopCode?.rawValue,
-            gaps: self.pipeline.gaps.isEmpty ? nil : self.pipeline.gaps
+            gaps: self.pipeline.gaps.isEmpty ? nil : self.pipeline.gaps,
+            unsettledMilliseconds: Self.age(of: self.pipeline.unsettledSince, now: now),
+            acknowledgedMilliseconds: Self.age(of: self.receipts.settledAt, now: now)
         )
+    }
+
+    /// In milliseconds, rounded up.
+    private static func age(of instant: Instant?, now: Instant) -> Int? {
+        instant.map { Int((max(.zero, now - $0) / .milliseconds(1)).rounded(.up)) }
     }
 
     private var told: SessionState? {

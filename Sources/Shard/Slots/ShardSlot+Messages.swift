@@ -36,6 +36,7 @@ extension ShardSlot {
         case .heartbeat: return self.session.receivedHeartbeatRequest(now: .now)
         case .heartbeatACK:
             self.session.receivedHeartbeatACK(now: .now)
+            self.receipts.acknowledged(received: self.pipeline.received)
             return []
         case .reconnect: return self.session.receivedReconnect(now: .now)
         case .invalidSession:
@@ -104,6 +105,7 @@ extension ShardSlot {
         self.guilds = Set(ready.guilds.map(\.id.rawValue))
         self.knowsGuilds = true
         self.acknowledged.begin(session: ready.session_id)
+        self.receipts.sessionEnded()
         self.logger.info("READY", metadata: ["gateway.guilds": "\(self.guilds.count)"])
         self.becameReady(isNewSession: true)
         return []
@@ -126,7 +128,7 @@ extension ShardSlot {
         case .peer(let code, let text):
             self.note(failure: "closed with \(code.map(String.init) ?? "no code") \(text)")
             actions = self.session.closed(code: code, reason: text, now: .now)
-        case .local(let code): actions = self.session.closed(code: code, reason: "", now: .now)
+        case .local(let code, _): actions = self.session.closed(code: code, reason: "", now: .now)
         case .dropped(let error):
             self.note(failure: error.map { "\($0)" } ?? "TCP ended")
             actions = self.session.closed(code: nil, reason: "", now: .now)

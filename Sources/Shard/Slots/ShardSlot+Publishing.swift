@@ -11,9 +11,9 @@ extension ShardSlot {
         let before = self.pipeline.assembler.bufferedBytes
         let turn = self.publisher.turn
         let cache = self.cache
-        let outcome = self.pipeline.accept(slice, of: bytes, rule: rule, milliseconds: turn.milliseconds) {
-            cache?.accepted($0)
-        }
+        let outcome = self.pipeline.accept(
+            slice, of: bytes, rule: rule, milliseconds: turn.milliseconds, now: turn.began
+        ) { cache?.accepted($0) }
         switch outcome {
         case .buffered:
             turn.events += 1
@@ -26,6 +26,10 @@ extension ShardSlot {
         case .filtered:
             turn.events += 1
             turn.filtered += 1
+        case .muted:
+            turn.events += 1
+            turn.muted += 1
+            self.session.receivedEvent()
         case .repeated: turn.repeated += 1
         case .unexpected: self.metrics.malformed.increment()
         }
@@ -46,6 +50,24 @@ extension ShardSlot {
         case .other, .ready, .resumed:
             if !self.knowsGuilds { self.guilds.insert(guild) }
         }
+    }
+
+    /// From the next event on this is published.
+    ///
+    /// - Parameter told: `nil`: everything, as no shard count is being changed.
+    func use(_ told: GenerationPublishing?) {
+        guard told != self.publishing else { return }
+        self.publishing = told
+        let published = PublishedLanes(told, partition: self.settings.partition)
+        self.logger.info(
+            "what is published has changed",
+            metadata: ["shard.lanes": "\(published.count)", "shard.commands": "\(published.commands)"])
+        self.pipeline.published = published
+        self.cache?.use(published)
+        // Whoever falls silent has to have been heard up to where the other one began.
+        let isHeard = told.map { !$0.lanes.isEmpty || $0.commands } ?? false
+        self.session.probe(every: isHeard ? self.settings.probeInterval : nil, now: .now)
+        self.schedule()
     }
 
     /// Tells every lane that events may be missing.

@@ -30,19 +30,25 @@ final class ShardSlot {
 
     var session: GatewaySession
     var pipeline: EventPipeline
+    /// What of its events is published, while the shard count is changed; `nil`: all of them.
+    var publishing: GenerationPublishing?
     /// Where the guilds' state is kept; `nil`: nowhere.
     var cache: (any SlotCache)?
     /// What the cache said when the slot was let go of.
     var cacheIsBehind = false
     var budget = SendBudget()
     var commands: SlotCommands
+    /// `nil`: what commands say of the presence is forgotten with the slot.
+    var presenceKeeper: PresenceKeeper?
     var acknowledged = AcknowledgedWatermark()
+    var receipts = HeartbeatReceipts()
     var silence: SilenceWatch
     var connection: GatewayConnection?
     /// Counts connections: what an earlier one still says is not heard.
     var generation: UInt64 = 0
     var timer: (deadline: Instant, task: Scheduled<Void>)?
     var isReading = true
+    var pauseLoggedAt: Instant?
     var guilds: Set<UInt64> = []
     /// False for a session that another process began: its guilds show with their events.
     var knowsGuilds = true
@@ -143,6 +149,7 @@ final class ShardSlot {
                     ])
                 self.loseSession(loss)
                 self.acknowledged.end()
+                self.receipts.sessionEnded()
                 self.cache?.sessionLost()
             case .stopped:
                 self.logger.error("Discord refuses this slot", metadata: ["reason": "\(self.session.reason ?? "")"])
@@ -224,6 +231,7 @@ final class ShardSlot {
         guard self.budget.take(.heartbeat, now: .now) == nil else { return }
         // Not the last number received, nor the watermark of now: a gateway may trim its replay buffer at it.
         self.connection?.send(ClientPayload.heartbeat(watermark: self.acknowledged.value))
+        self.receipts.sent(isReady: self.session.state == .ready, now: .now)
         self.watchSilence()
     }
 
@@ -248,6 +256,7 @@ final class ShardSlot {
     func forgetConnection(closedWith code: GatewayCloseCode? = nil) {
         self.generation += 1
         self.connection = nil
+        self.receipts.disconnected()
         self.silence.stopped()
         self.perform(self.commands.disconnected(code: code, now: .now))
     }

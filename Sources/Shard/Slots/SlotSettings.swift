@@ -22,6 +22,10 @@ struct SlotSettings: Sendable {
     var flushTimeout: Duration = .seconds(10)
     var closeTimeout: Duration = .seconds(1)
 
+    /// Between extra heartbeats while a shard count is changed: a switch goes on when they are answered. 30 of the 120
+    /// payloads that a connection may send in 60 s.
+    var probeInterval: Duration = .seconds(2)
+
     var silence = SilenceWatch.Policy()
     var commands = SlotCommands.Limits()
     /// What a bot shows until a command says otherwise; nil: Discord's default, online.

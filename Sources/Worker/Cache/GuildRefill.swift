@@ -89,6 +89,8 @@ struct GuildRefill: Service {
         let stamp = try await self.stamp(of: guild, keys)
         let wanted = stamp.wanted(kept: kept)
         guard !wanted.isEmpty else {
+            // Whoever refilled it may have died before the index was written.
+            if let status = stamp.status, status != .gone { try await self.index(guild, keys) }
             try await self.finish(guild, keys, kept: kept)
             return true
         }
@@ -110,6 +112,7 @@ struct GuildRefill: Service {
             self.metrics.stale.increment()
         } else {
             self.metrics.refilled.increment()
+            try await self.index(guild, keys)
         }
         // Kinds that Discord refuses to tell of are not asked for again at once.
         let missed = !refill.kinds.isEmpty && put.count - 1 < refill.kinds.count
@@ -171,6 +174,15 @@ struct GuildRefill: Service {
     private func get(_ route: DiscordRoute) async throws -> RefillSource.Answer {
         try await Task.sleep(for: .seconds(1) / Double(self.requestsPerSecond))
         return try await self.rest.get(route)
+    }
+
+    /// After Redis has lost everything no shard has a reason to write the index again: to it the guild is all right.
+    ///
+    /// A guild that is gone by now is put there too. The next READY takes it off: an entry too many costs a look, one
+    /// too few keeps the guild out of every census.
+    private func index(_ guild: Snowflake, _ keys: CacheKeys) async throws {
+        let bucket = CacheKeys.bucket(of: guild.rawValue)
+        try await self.redis.command("SADD", .string(keys.index(bucket: bucket)), .string(guild.description))
     }
 
     /// Takes the guild off the list, unless something came up meanwhile: whoever found that had it on the list already.

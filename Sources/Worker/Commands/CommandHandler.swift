@@ -7,6 +7,9 @@ struct CommandHandler: Sendable {
     /// Milliseconds since 1970.
     let now: @Sendable () -> Int64
 
+    /// False: there is nothing to decide about events of this name.
+    static func concerns(_ name: EventName) -> Bool { name == .messageCreate || name == .interactionCreate }
+
     /// - Throws: a decoding error when the payload is not what Discord documents.
     func effects(of event: WorkerEvent) async throws -> [Effect] {
         switch event.name {

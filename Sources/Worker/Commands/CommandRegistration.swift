@@ -5,7 +5,7 @@ import NIOFoundationCompat
 import Runtime
 import ServiceLifecycle
 
-/// Tells Discord which slash commands there are, once at the start, and only if it knows others.
+/// Tells Discord which slash commands an application has, once at the start, and only if it knows others.
 struct CommandRegistration: Service {
     let registry: CommandRegistry
     let rest: DiscordREST
@@ -24,6 +24,7 @@ struct CommandRegistration: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
+            var pause: Duration = .seconds(5)
             while !Task.isCancelled {
                 do {
                     try await self.register()
@@ -31,7 +32,8 @@ struct CommandRegistration: Service {
                 } catch {
                     self.logger.warning("can't register the slash commands", metadata: ["error": "\(error)"])
                     // Cancelled: the loop's condition ends it.
-                    try? await Task.sleep(for: .seconds(5))
+                    try? await Task.sleep(for: pause)
+                    pause = min(.seconds(300), pause * 2)
                 }
             }
         }

@@ -105,6 +105,7 @@ package final class ShardControl: Service {
     private func ask(
         _ command: ControlCommand, _ slot: Slot, _ timeout: Duration, expectsChunks: Bool
     ) async throws(Failure) -> [MembersChunk] {
+        guard !Task.isCancelled else { throw .cancelled }
         let promise = self.eventLoop.makePromise(of: [MembersChunk].self)
         let (id, replyKey, channel) = try self.begin(promise, expectsChunks: expectsChunks)
         let timer = self.eventLoop.scheduleTask(in: TimeAmount(timeout)) {
@@ -121,9 +122,9 @@ package final class ShardControl: Service {
                     replyTo: replyKey,
                     expiration: "\(Int(min(timeout, ControlRequest.longestQueued) / .milliseconds(1)))"),
                 body: try request.encoded(), mandatory: true)
-            try await channel.publishConfirmed(message, timeout: timeout)
-        } catch let error as AMQPError {
-            self.end(id, .failure(Self.failure(error, slot)))
+            // Beside the wait for the answer: whoever gives up is not to wait for the broker either.
+            self.eventLoop.makeFutureWithTask { try await channel.publishConfirmed(message, timeout: timeout) }
+                .whenFailure { self.end(id, .failure(Self.failure($0, slot))) }
         } catch {
             self.end(id, .failure(.init(.refused, "the command can't be written: \(error)")))
         }
@@ -163,7 +164,7 @@ package final class ShardControl: Service {
                 return .failure(.init(.unavailable, "\(error)"))
             }
         } onCancel: {
-            self.end(id, .failure(.init(.cancelled, "nobody waits for the answer any more")))
+            self.end(id, .failure(.cancelled))
         }
     }
 
@@ -175,8 +176,8 @@ package final class ShardControl: Service {
         }
     }
 
-    private static func failure(_ error: AMQPError, _ slot: Slot) -> Failure {
-        switch error.code {
+    private static func failure(_ error: any Error, _ slot: Slot) -> Failure {
+        switch (error as? AMQPError)?.code {
         case .returned: .init(.notRunning, "no process runs slot \(slot)")
         case .nacked: .init(.busy, "too many commands wait for slot \(slot)'s process")
         case .backpressure: .init(.busy, "too much waits for the broker")
@@ -245,6 +246,8 @@ package final class ShardControl: Service {
 }
 
 extension ShardControl.Failure {
+    fileprivate static let cancelled = Self(.cancelled, "nobody waits for the answer any more")
+
     fileprivate init(_ code: Code, _ message: String, _ problem: ControlProblem? = nil) {
         self.code = code
         self.message = message

@@ -9,18 +9,24 @@ import Runtime
 /// Runs the events of one delivery in order, does their effects, and acks.
 ///
 /// What fails for want of time is tried again while the lane waits: to send the message back would let later ones
-/// overtake it. After five attempts the event is parked and its neighbours go on.
+/// overtake it. After five attempts, or when the delivery has taken its time, the event is parked and its neighbours go
+/// on.
 struct DeliveryHandler: Sendable {
     static let mostAttempts = 5
-    static let deadLetters = "gw.dead"
     static let parking = "parking"
+    /// What a handler has for an event whose delivery has taken its time already.
+    private static let grace: Duration = .milliseconds(100)
 
     let commands: CommandHandler
     let sender: EffectSender
     let gaps: GapHandler
+    let overlaps: GenerationOverlaps
     var cache: GuildCache?
     let metrics: WorkerMetrics
     let logger: Logger
+    var deadLetters = "gw.dead"
+    /// Of one delivery, all attempts of all its events.
+    var limit = DeliveryLimit.longest
 
     /// - Returns: false when the delivery could be neither done nor parked: it has to come again, before those behind
     ///   it.
@@ -36,18 +42,24 @@ struct DeliveryHandler: Sendable {
             channel.reject(delivery.deliveryTag, requeue: false)
             return true
         }
+        let deadline = ContinuousClock.now.advanced(by: self.limit)
         let application = delivery.properties.headers["application"]?.snowflake
+        let source = EventSource(delivery.properties.headers)
         for var event in events {
             event.application = application
             self.noteChange(event)
+            if let source, self.overlaps.isRepeat(event, from: source, lane: delivery.routingKey) {
+                self.metrics.repeats.increment()
+                continue
+            }
             do {
-                try await self.handle(event, of: delivery)
+                try await self.handle(event, of: delivery, until: deadline)
                 self.metrics.events.increment()
                 self.metrics.delay.record(
                     .milliseconds(max(0, Int64(Date().timeIntervalSince1970 * 1000) - event.receivedAt)))
-            } catch is CancellationError {
-                return false
             } catch {
+                // The connection is gone: the delivery comes again, perhaps at another worker.
+                if error is CancellationError || Task.isCancelled { return false }
                 guard await self.park(event, of: delivery, reason: "\(error)", on: channel) else { return false }
             }
         }
@@ -55,14 +67,16 @@ struct DeliveryHandler: Sendable {
         return true
     }
 
-    private func handle(_ event: WorkerEvent, of delivery: AMQPDelivery) async throws {
+    private func handle(
+        _ event: WorkerEvent, of delivery: AMQPDelivery, until deadline: ContinuousClock.Instant
+    ) async throws {
         if event.name == GapRecord.eventName { return try self.gaps.handle(event, lane: delivery.routingKey) }
-        for effect in try await self.commands.effects(of: event) {
+        for effect in try await self.effects(of: event, until: deadline) {
             for attempt in 1... {
                 do {
-                    try await self.sender.send(effect)
+                    try await self.sender.send(effect, of: event.application, until: deadline)
                     break
-                } catch let failure as DiscordREST.Failure where attempt < Self.mostAttempts {
+                } catch let failure as DiscordREST.Failure where attempt < Self.mostAttempts && deadline > .now {
                     self.logger.warning(
                         "an effect will be tried again",
                         metadata: [
@@ -70,6 +84,15 @@ struct DeliveryHandler: Sendable {
                         ])
                 }
             }
+        }
+    }
+
+    /// - Throws: `DeadlineExceeded` when a module takes longer than the delivery may.
+    private func effects(of event: WorkerEvent, until deadline: ContinuousClock.Instant) async throws -> [Effect] {
+        guard CommandHandler.concerns(event.name) else { return [] }
+        let commands = self.commands
+        return try await withDeadline(max(Self.grace, ContinuousClock.now.duration(to: deadline))) {
+            try await commands.effects(of: event)
         }
     }
 
@@ -94,7 +117,7 @@ struct DeliveryHandler: Sendable {
         properties.deliveryMode = .persistent
         properties.headers = headers
         let message = AMQPMessage(
-            exchange: Self.deadLetters, routingKey: Self.parking, properties: properties, body: event.payload,
+            exchange: self.deadLetters, routingKey: Self.parking, properties: properties, body: event.payload,
             mandatory: true)
         do {
             try await channel.publishConfirmed(message)

@@ -77,7 +77,7 @@ struct WorkerEvent: Sendable, Equatable {
         var head = ByteBuffer(head)
         head.writeInteger(UInt8(ascii: "}"))
         do {
-            let decoded = try JSONDecoder().decode(Head.self, from: head)
+            let decoded = try Self.headDecoder.decode(Head.self, from: head)
             return WorkerEvent(
                 sequence: decoded.s, name: EventName(rawValue: decoded.t), guildID: decoded.g, receivedAt: decoded.at,
                 payload: ByteBuffer(payload))
@@ -89,9 +89,15 @@ struct WorkerEvent: Sendable, Equatable {
     private static let mark = Array(",\"d\":".utf8)
     private static let oldMark = Array(",\"old\":".utf8)
 
-    func decode<Payload: Decodable>(_ type: Payload.Type) throws -> Payload {
+    // Made once: lanes handle thousands of events a second. Nothing changes them later, so all tasks share them.
+    private static let headDecoder = JSONDecoder()
+    private static let payloadDecoder = {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try decoder.decode(type, from: self.payload)
+        return decoder
+    }()
+
+    func decode<Payload: Decodable>(_ type: Payload.Type) throws -> Payload {
+        try Self.payloadDecoder.decode(type, from: self.payload)
     }
 }

@@ -18,8 +18,15 @@ final class QueueConsumer: Sendable {
     private enum Input: Sendable {
         case delivery(AMQPDelivery)
         case stopped
+    }
+
+    /// Why reading ended.
+    private enum End: Sendable {
+        case stopped
         /// The broker or the network ended it.
         case lost(String)
+        /// A delivery could be neither handled nor parked.
+        case notHandled
     }
 
     let queue: String
@@ -38,7 +45,8 @@ final class QueueConsumer: Sendable {
     }
 
     /// - Parameters:
-    ///   - handle: false has the delivery come again.
+    ///   - handle: false has the delivery come again. It is cancelled when the connection is lost: the broker gives the
+    ///     delivery to the next consumer then.
     ///   - onState: told whenever the queue is being read (nil), and why when it no longer is.
     init(
         queue: String,
@@ -95,40 +103,58 @@ final class QueueConsumer: Sendable {
         try await channel.setPrefetch(self.prefetch)
         // Holds no more than the prefetch allows and one word of the end.
         let (inputs, continuation) = AsyncStream.makeStream(of: Input.self)
+        let (losses, loss) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
         self.current.withLock { $0 = continuation }
         defer { self.current.withLock { $0 = nil } }
         // Stopped before the stream was there to tell.
         if self.isStopped.withLock({ $0 }) { return }
         try await channel.consume(
             self.queue,
-            onCancel: { error in continuation.yield(.lost(error?.description ?? "the connection was closed")) },
+            onCancel: { error in loss.yield(error?.description ?? "the connection was closed") },
             onDelivery: { continuation.yield(.delivery($0)) })
         self.onState(nil)
-        switch self.order {
-        case .strict: try await self.takeInOrder(inputs, channel)
-        case .none: await self.takeAtOnce(inputs, channel)
+        let end = await withTaskGroup(of: End.self) { group in
+            group.addTask {
+                switch self.order {
+                case .strict: await self.takeInOrder(inputs, channel)
+                case .none: await self.takeAtOnce(inputs, channel)
+                }
+            }
+            group.addTask {
+                for await reason in losses { return .lost(reason) }
+                return .stopped
+            }
+            let end = await group.next()
+            // A loss cancels what is in hand, and waits for it: nothing of this connection runs beside the next one's.
+            group.cancelAll()
+            return end ?? .stopped
+        }
+        switch end {
+        case .lost(let reason): return self.reportLoss(reason)
+        case .notHandled: throw NotHandled()
+        case .stopped: break
         }
         // Acks have no answer; the answer to this tells that the broker has taken them.
         if channel.isOpen { try await channel.setPrefetch(self.prefetch) }
     }
 
-    private func takeInOrder(_ inputs: AsyncStream<Input>, _ channel: AMQPChannel) async throws(NotHandled) {
+    private func takeInOrder(_ inputs: AsyncStream<Input>, _ channel: AMQPChannel) async -> End {
         for await input in inputs {
             // A stop comes behind what was prefetched, and goes before it.
-            if self.isStopped.withLock({ $0 }) { return }
+            if self.isStopped.withLock({ $0 }) { return .stopped }
             switch input {
             case .delivery(let delivery):
                 // What was prefetched over a connection that is gone comes again over the next.
                 guard channel.isOpen else { continue }
                 // The connection is cut, and all that is not acked comes again in the queue's order.
-                guard await self.handle(delivery, channel) else { throw NotHandled() }
-            case .stopped: return
-            case .lost(let reason): return self.reportLoss(reason)
+                guard await self.handle(delivery, channel) else { return .notHandled }
+            case .stopped: return .stopped
             }
         }
+        return .stopped
     }
 
-    private func takeAtOnce(_ inputs: AsyncStream<Input>, _ channel: AMQPChannel) async {
+    private func takeAtOnce(_ inputs: AsyncStream<Input>, _ channel: AMQPChannel) async -> End {
         await withDiscardingTaskGroup { group in
             for await input in inputs {
                 switch input {
@@ -138,10 +164,10 @@ final class QueueConsumer: Sendable {
                         if await !self.handle(delivery, channel) { channel.nack(delivery.deliveryTag, requeue: true) }
                     }
                 case .stopped: return
-                case .lost(let reason): return self.reportLoss(reason)
                 }
             }
         }
+        return .stopped
     }
 
     private func reportLoss(_ reason: String) {

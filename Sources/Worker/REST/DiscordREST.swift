@@ -61,6 +61,7 @@ final class DiscordREST: Sendable {
         let bytes = try body.map { ByteBuffer(data: try JSONEncoder().encode($0)) }
         var pause: Duration = .milliseconds(200)
         while true {
+            try Task.checkCancellation()
             try await self.waitForTurn(key, route, deadline: deadline)
             switch try await self.attempt(route, bytes, key: key, deadline: deadline) {
             case .done(let answer): return answer
@@ -82,15 +83,22 @@ final class DiscordREST: Sendable {
             let wait = self.buckets.withLock { $0.take(key, countsGlobally: route.countsGlobally, now: self.now) }
             if wait == .zero { break }
             guard ContinuousClock.now.advanced(by: wait) < deadline else {
-                // Whoever tries again at once would only fail faster.
-                try await Task.sleep(until: deadline, clock: .continuous)
-                throw Failure(
-                    code: .outOfTime,
-                    description: "\(route.template): its rate limit lasts longer than the request may wait")
+                throw try await self.outOfTime("\(route.template): its rate limit", deadline: deadline)
             }
             try await Task.sleep(for: wait)
         }
-        if route.countsGlobally { try await self.global.take() }
+        guard route.countsGlobally else { return }
+        do {
+            try await self.global.take(until: deadline)
+        } catch is GlobalRateLimit.OutOfTime {
+            throw try await self.outOfTime("\(route.template): the global rate limit", deadline: deadline)
+        }
+    }
+
+    /// Whoever tries again at once would only fail faster.
+    private func outOfTime(_ what: String, deadline: ContinuousClock.Instant) async throws -> Failure {
+        try await Task.sleep(until: deadline, clock: .continuous)
+        return Failure(code: .outOfTime, description: "\(what) lasts longer than the request may wait")
     }
 
     private enum Outcome {

@@ -7,7 +7,7 @@ struct EffectSender: Sendable {
     private static let interactionDeadline: Duration = .milliseconds(2800)
     private static let messageDeadline: Duration = .seconds(20)
 
-    let rest: DiscordREST
+    let clients: ApplicationClients
     let logger: Logger
 
     private struct Message: Encodable, Sendable {
@@ -37,18 +37,26 @@ struct EffectSender: Sendable {
         let data: Data
     }
 
-    /// - Throws: `DiscordREST.Failure` with `.outOfTime` when it may be tried again later. What Discord refuses is
-    ///   final, and only logged.
-    func send(_ effect: Effect) async throws {
+    /// - Parameters:
+    ///   - application: whose bot does it; nil where there is only one.
+    ///   - deadline: of all attempts; each has a shorter one of its own.
+    /// - Throws: `DiscordREST.Failure` with `.outOfTime` when it may be tried again later, and
+    ///   `ApplicationClients.NoToken`. What Discord refuses is final, and only logged.
+    func send(_ effect: Effect, of application: Snowflake?, until deadline: ContinuousClock.Instant) async throws {
+        let rest = try self.clients.client(of: application)
+        let left = max(.zero, ContinuousClock.now.duration(to: deadline))
         do {
             switch effect {
             case .sendMessage(let channel, let message, let content):
                 let body = Message(content: content, nonce: "\(message)", message_reference: .init(message_id: message))
-                _ = try await self.rest.send(.createMessage(channel: channel), body: body, within: Self.messageDeadline)
+                _ = try await rest.send(
+                    .createMessage(channel: channel), body: body,
+                    within: min(left, Self.messageDeadline))
             case .respond(let interaction, let token, let content):
                 let body = Callback(data: .init(content: content))
-                _ = try await self.rest.send(
-                    .interactionCallback(interaction, token: token), body: body, within: Self.interactionDeadline)
+                _ = try await rest.send(
+                    .interactionCallback(interaction, token: token), body: body,
+                    within: min(left, Self.interactionDeadline))
             }
         } catch let failure as DiscordREST.Failure {
             guard case .refused(_, let code) = failure.code else {

@@ -39,31 +39,43 @@ final class GlobalRateLimit: Sendable {
         self.logger = logger
     }
 
+    /// One request may not be sent before the deadline.
+    struct OutOfTime: Error {}
+
     /// Waits until one request may be sent.
-    func take() async throws {
+    ///
+    /// - Throws: `OutOfTime` as soon as it is known that this will not be before the deadline.
+    func take(until deadline: ContinuousClock.Instant) async throws {
         while true {
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero else { throw OutOfTime() }
             let wait: Duration
             do {
                 let answer = try await self.redis.run(
                     Self.script, keys: [.string(self.key)],
                     arguments: [.integer(Self.interval.microseconds), .integer(Int64(Self.burst))],
-                    timeout: .milliseconds(500))
+                    timeout: min(left, .milliseconds(500)))
                 wait = .microseconds(answer.integer ?? 0)
             } catch {
+                try Task.checkCancellation()
                 self.logger.warning("the shared rate limit is out of reach", metadata: ["error": "\(error)"])
-                return try await self.takeLocally()
+                return try await self.takeLocally(until: deadline)
             }
             if wait == .zero { return }
+            guard ContinuousClock.now.advanced(by: wait) < deadline else { throw OutOfTime() }
             try await Task.sleep(for: wait)
         }
     }
 
-    private func takeLocally() async throws {
-        let due = self.localDue.withLock { due in
+    /// Whoever would be due too late takes no place: what waits here is bounded by the deadlines.
+    private func takeLocally(until deadline: ContinuousClock.Instant) async throws {
+        let due = self.localDue.withLock { due -> ContinuousClock.Instant? in
             let mine = max(due, .now)
+            guard mine < deadline else { return nil }
             due = mine.advanced(by: Self.localInterval)
             return mine
         }
+        guard let due else { throw OutOfTime() }
         try await Task.sleep(until: due, clock: .continuous)
     }
 }

@@ -23,7 +23,9 @@ struct RateLimitBuckets: Sendable {
     }
 
     /// More keys than this are of windows long over: they are forgotten, the earliest first.
-    private static let mostBuckets = 10_000
+    static let mostBuckets = 10_000
+    /// What is left then of buckets whose windows go on, so that not every answer has to look for more.
+    private static let bucketsKept = 9_000
 
     private var buckets: [Key: Bucket] = [:]
     private var closedUntil: Duration = .zero
@@ -48,22 +50,22 @@ struct RateLimitBuckets: Sendable {
         } else {
             self.buckets[key] = Bucket(remaining: headers.remaining, resetsAt: resetsAt)
         }
-        if self.buckets.count > Self.mostBuckets { self.forget(now: now) }
+        self.forgetSome(now: now)
     }
 
     mutating func limited(_ key: Key, isGlobal: Bool, retryAfter: Duration, now: Duration) {
         if isGlobal { self.closedUntil = max(self.closedUntil, now + retryAfter) }
         // The route that was refused waits too, also where the global limit does not count for it.
         self.buckets[key] = Bucket(remaining: 0, resetsAt: now + retryAfter)
+        self.forgetSome(now: now)
     }
 
-    private mutating func forget(now: Duration) {
-        self.buckets = self.buckets.filter { $0.value.resetsAt > now }
+    private mutating func forgetSome(now: Duration) {
         guard self.buckets.count > Self.mostBuckets else { return }
-        for (key, _) in self.buckets.sorted(by: { $0.value.resetsAt < $1.value.resetsAt }).prefix(
-            self.buckets.count - Self.mostBuckets)
-        {
-            self.buckets[key] = nil
-        }
+        self.buckets = self.buckets.filter { $0.value.resetsAt > now }
+        let surplus = self.buckets.count - Self.bucketsKept
+        guard surplus > 0 else { return }
+        let earliest = self.buckets.sorted { $0.value.resetsAt < $1.value.resetsAt }.prefix(surplus)
+        for (key, _) in earliest { self.buckets[key] = nil }
     }
 }

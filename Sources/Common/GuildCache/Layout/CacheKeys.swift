@@ -28,6 +28,9 @@ package struct CacheKeys: Sendable, Hashable {
     /// Guilds that are to be fetched over REST, by when (milliseconds since 1970).
     package var unsure: String { "a:\(self.application):unsure" }
 
+    /// What commands told the slots of a generation to show.
+    package func presences(generation: Int) -> String { "a:\(self.application):presence:\(generation)" }
+
     // MARK: The index of guilds
 
     /// Has divisors in common with most shard counts: a shard that looks for its guilds reads few buckets besides its

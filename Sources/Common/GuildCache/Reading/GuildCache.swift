@@ -239,6 +239,8 @@ extension CacheKind {
     package static let overREST: Set<CacheKind> = [
         .guild, .channels, .roles, .emojis, .stickers, .threads, .events, .sounds,
     ]
+    /// What nothing but GUILD_CREATE tells of a whole guild. A refill makes these kinds be kept in part.
+    package static let onlyInGuildCreate: Set<CacheKind> = [.voice, .stages]
 }
 
 extension CacheEvent {

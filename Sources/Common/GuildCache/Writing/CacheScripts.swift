@@ -4,7 +4,7 @@ package import Redis
 /// made from the guild's key.
 package enum CacheScripts {
     /// Loaded into every new connection's server.
-    package static let all = [Self.apply, Self.verify, Self.refill, Self.forget]
+    package static let all = [Self.apply, Self.verify, Self.refill, Self.forget, Self.notePresence]
 
     /// Seconds that a guild which is gone keeps its version, and that a session's writes keep out those of earlier
     /// sessions.
@@ -12,6 +12,8 @@ package enum CacheScripts {
 
     /// Seconds that the parts of a large guild wait to be put in place.
     static let partSeconds = 60
+
+    private static let onlyInGuildCreate = CacheKind.onlyInGuildCreate.map(\.rawValue).sorted().joined(separator: ",")
 
     private static let common = """
         local base, metaKey = KEYS[1], KEYS[1] .. ':meta'
@@ -33,6 +35,17 @@ package enum CacheScripts {
           end
           return table.concat(kept, ',')
         end
+        local function touch(key, time, from, last)
+          -- Text, which Redis takes as it is: it would write a number out again for each entry.
+          local scores = {}
+          for entry = from, last, 2 do
+            scores[#scores + 1] = time
+            scores[#scores + 1] = ARGV[entry]
+          end
+          for first = 1, #scores, 4000 do
+            redis.call('ZADD', key, unpack(scores, first, math.min(first + 3999, #scores)))
+          end
+        end
         local function put(key, from, last)
           while from <= last do
             local to = math.min(from + 3999, last)
@@ -45,14 +58,16 @@ package enum CacheScripts {
 
     /// Changes a guild by one event, unless something newer was written.
     ///
-    /// KEYS[1]: the guild. ARGV: order, session, s, s of the session's write before this one, kinds kept whole, kinds
-    /// kept in part, mode, operations. Answers 0 (refused), 1 (applied) or 2 (applied, and something was missed
-    /// before), the kinds that are unsure, and the values asked for.
+    /// KEYS[1]: the guild. ARGV: order, session, s, s of the session's write before this one (-1: it follows the last
+    /// write of another generation), kinds kept whole, kinds kept in part, mode, operations. Answers 0 (refused),
+    /// 1 (applied) or 2 (applied, and something was missed before), the kinds that are unsure, and the values asked
+    /// for.
     package static let apply = RedisScript(
         common + """
             local order, session, s, mode = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[7]
             local m = redis.call('HMGET', metaKey, 'order', 'session', 's', 'state', 'at', 'unsure')
-            local now = tonumber(redis.call('TIME')[1])
+            local time = redis.call('TIME')[1]
+            local now = tonumber(time)
             local state, unsure, doubt = m[4], m[6] or '', false
             if not m[1] then
               doubt = true
@@ -65,7 +80,7 @@ package enum CacheScripts {
                 return {0, unsure}
               end
               if order < m[1] and now - tonumber(m[5]) < \(tombstoneSeconds) then return {0, unsure} end
-              doubt = true
+              doubt = tonumber(ARGV[4]) >= 0
             end
 
             local result, i = {0, ''}, 8
@@ -140,7 +155,7 @@ package enum CacheScripts {
                 local seconds, most, count = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4])
                 local seen = key .. ':seen'
                 put(key, i + 5, i + 4 + 2 * count)
-                for entry = i + 5, i + 4 + 2 * count, 2 do redis.call('ZADD', seen, now, ARGV[entry]) end
+                touch(seen, time, i + 5, i + 4 + 2 * count)
                 local old = redis.call('ZRANGEBYSCORE', seen, '-inf', now - seconds, 'LIMIT', 0, 1000)
                 local over = redis.call('ZCARD', seen) - #old - most
                 if over > 0 then
@@ -245,14 +260,18 @@ package enum CacheScripts {
 
     /// Marks a guild as unsure when a session's last write is not there, or in any case.
     ///
-    /// KEYS[1]: the guild. ARGV: order, session, s of the session's last write, `1` for any case, kinds kept whole,
-    /// kinds kept in part. Answers 1 when the guild was marked.
+    /// KEYS[1]: the guild. ARGV: order, session, s of the session's last write, how, kinds kept whole, kinds kept in
+    /// part. How: `0`; `1` for any case; `2` also when a later session wrote last, which stays the last; `3` when this
+    /// session wrote last, and then any session may be next. Answers 1 when the guild was marked.
     package static let verify = RedisScript(
         common + """
             local order, session, s = ARGV[1], ARGV[2], ARGV[3]
             local m = redis.call('HMGET', metaKey, 'order', 'session', 's', 'state')
             local state = m[4]
-            if m[1] then
+            if ARGV[4] == '3' then
+              if m[2] ~= session or state == 'gone' then return 0 end
+              order, session, s = '', '', 0
+            elseif m[1] then
               if m[2] == session then
                 local isThere = tonumber(m[3]) >= tonumber(s)
                 if isThere and (ARGV[4] ~= '1' or state == 'gone') then return 0 end
@@ -261,7 +280,8 @@ package enum CacheScripts {
               elseif m[1] == '' then
                 return 0
               elseif m[1] > order then
-                return 0
+                if ARGV[4] ~= '2' or state == 'gone' then return 0 end
+                order, session, s = m[1], m[2], m[3]
               end
               if state == 'gone' then redis.call('PERSIST', metaKey) end
             end
@@ -273,7 +293,8 @@ package enum CacheScripts {
             return 1
             """)
 
-    /// Puts what REST tells in place of what is kept, kind by kind, where nothing was written since.
+    /// Puts what REST tells in place of what is kept, kind by kind, where nothing was written since. Unsure kinds that
+    /// REST has no list of are emptied; what events tell of them is kept in part, until the next GUILD_CREATE.
     ///
     /// KEYS[1]: the guild. ARGV: session, created and doubts as read before asking, kinds kept whole (for a guild that
     /// is not there), then for each kind: its name, its last change as read before, how many values, the values: one
@@ -281,13 +302,15 @@ package enum CacheScripts {
     /// the kinds that were put, or nothing when too much has changed; then the kinds that are unsure still.
     package static let refill = RedisScript(
         common + """
-            local m = redis.call('HMGET', metaKey, 'session', 'created', 'doubts', 'state', 'unsure', 'order')
+            local m = redis.call('HMGET', metaKey, 'session', 'created', 'doubts', 'state', 'unsure', 'order', 'kinds',
+              'parts')
             if (m[1] or '') ~= ARGV[1] or (m[2] or '') ~= ARGV[2] or (m[3] or '') ~= ARGV[3] then return {} end
             local state, unsure, i, result = m[4], m[5] or '', 5, {}
+            local kinds, parts = m[7] or '', m[8] or ''
             if state == 'gone' or state == 'unavailable' then return {} end
             if not m[6] then
-              state, unsure = 'unsure', ARGV[4]
-              redis.call('HSET', metaKey, 'order', '', 'session', '', 's', 0, 'kinds', ARGV[4], 'parts', '')
+              state, unsure, kinds = 'unsure', ARGV[4], ARGV[4]
+              redis.call('HSET', metaKey, 'order', '', 'session', '', 's', 0)
             end
             while ARGV[i] do
               local kind = ARGV[i]
@@ -309,8 +332,17 @@ package enum CacheScripts {
                 i = last + 1
               end
             end
+            for kind in string.gmatch('\(onlyInGuildCreate)', '[^,]+') do
+              local certain = without(unsure, kind)
+              if certain ~= unsure then
+                redis.call('UNLINK', base .. ':' .. kind)
+                unsure, kinds = certain, without(kinds, kind)
+                parts = parts == '' and kind or parts .. ',' .. kind
+              end
+            end
             if unsure == '' and (state == 'unsure' or state == 'filling') then state = 'warm' end
-            redis.call('HSET', metaKey, 'state', state, 'unsure', unsure, 'at', redis.call('TIME')[1])
+            redis.call('HSET', metaKey, 'state', state, 'unsure', unsure, 'at', redis.call('TIME')[1], 'kinds', kinds,
+              'parts', parts)
             result[#result + 1] = unsure
             return result
             """)

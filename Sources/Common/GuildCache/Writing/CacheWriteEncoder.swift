@@ -12,6 +12,9 @@ package struct CacheWriteEncoder: Sendable {
     static let commandValues = 500
     static let commandBytes = 256 << 10
 
+    /// Stands for the number of the write before a session's first one, when nothing is missing between both.
+    package static let afterOtherGeneration: Int64 = -1
+
     package let keys: CacheKeys
     package let kinds: CacheKinds
     private let whole: String
@@ -28,7 +31,8 @@ package struct CacheWriteEncoder: Sendable {
     ///
     /// - Parameters:
     ///   - bytes: those that the plan was made from.
-    ///   - after: the sequence number of the session's write to this guild before this one; 0 when it is not known.
+    ///   - after: the sequence number of the session's write to this guild before this one; 0 when it is not known;
+    ///     ``afterOtherGeneration`` when it follows the last write of another generation's session.
     ///   - wantsOld: whether the answer is to hold the subject's value from before.
     package func append(
         _ plan: CachePlan,
@@ -71,11 +75,27 @@ package struct CacheWriteEncoder: Sendable {
 
     /// Appends a check that the session's last write is there.
     ///
-    /// - Parameter always: marks the guild as unsure in any case.
-    package func appendCheck(of guild: UInt64, version: CacheVersion, always: Bool, to pipeline: inout RedisPipeline) {
+    /// - Parameters:
+    ///   - always: marks the guild as unsure in any case.
+    ///   - isTakenOver: marks it also if another session wrote last that comes later.
+    package func appendCheck(
+        of guild: UInt64, version: CacheVersion, always: Bool, isTakenOver: Bool = false,
+        to pipeline: inout RedisPipeline
+    ) {
+        self.appendCheck(of: guild, version: version, how: always ? "1" : isTakenOver ? "2" : "0", to: &pipeline)
+    }
+
+    /// Appends what lets any session write that comes next, if this one wrote last. The guild is unsure then.
+    package func appendGiveBack(of guild: UInt64, version: CacheVersion, to pipeline: inout RedisPipeline) {
+        self.appendCheck(of: guild, version: version, how: "3", to: &pipeline)
+    }
+
+    private func appendCheck(
+        of guild: UInt64, version: CacheVersion, how: RedisArgument, to pipeline: inout RedisPipeline
+    ) {
         var arguments = RedisArguments()
         self.writeHeader(version, to: &arguments)
-        arguments.append(always ? "1" : "0")
+        arguments.append(how)
         arguments.append(.string(self.whole))
         arguments.append(.string(self.inPart))
         pipeline.append(CacheScripts.verify, keys: [.string(self.keys.guild(guild))], arguments: arguments)

@@ -6,10 +6,15 @@ import UnixSignals
 ///
 /// - Parameters:
 ///   - services: in the order of dependence; what others use comes first and outlives them.
+///   - last: comes after all of them, and may end by itself: then the others are stopped as with a signal.
 ///   - grace: how long the whole stop may take before what is left is cancelled.
-package func runServices(_ services: [any Service], grace: Duration = .seconds(12), logger: Logger) async throws {
+package func runServices(
+    _ services: [any Service], until last: (any Service)? = nil, grace: Duration = .seconds(12), logger: Logger
+) async throws {
+    var configured = services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) }
+    if let last { configured.append(.init(service: last, successTerminationBehavior: .gracefullyShutdownGroup)) }
     var configuration = ServiceGroupConfiguration(
-        services: services.map { .init(service: $0) },
+        services: configured,
         gracefulShutdownSignals: [.sigterm, .sigint],
         logger: logger
     )

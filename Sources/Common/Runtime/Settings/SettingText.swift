@@ -17,7 +17,7 @@ func readTextFile(_ path: String) -> String? {
 }
 
 /// Levenshtein's distance, for suggestions.
-func editDistance(_ first: String, _ second: String) -> Int {
+package func editDistance(_ first: String, _ second: String) -> Int {
     let second = Array(second)
     var row = Array(0...second.count)
     for (index, character) in first.enumerated() {
