@@ -34,6 +34,11 @@ final class GrantingCoordinator: MemberCoordinator {
         return DesiredState(version: 1, slots: self.grants, lanes: [])
     }
 
+    func attend(_ attendance: Attendance, member: String) async throws(Failure) {
+        // Until the member no longer attends.
+        try? await Task.sleep(for: .seconds(3600))
+    }
+
     func deregister(_ final: LeaseRenewal, member: String) async throws(Failure) {}
 
     func permit(_ request: PermitRequest) async throws(Failure) -> PermitAnswer {

@@ -91,6 +91,8 @@ struct Scenario {
 
         var policy = ClusterPolicy()
         policy.lanes = 4
+        // A fleet this small does not queue, and virtual time goes faster.
+        policy.tick = .milliseconds(250)
         policy.identify.stableAfter = .seconds(5)
         policy.identify.firstBackoff = .seconds(2)
         policy.identify.longestBackoff = .seconds(6)

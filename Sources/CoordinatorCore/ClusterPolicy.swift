@@ -2,6 +2,9 @@
 package struct ClusterPolicy: Sendable, Equatable {
     /// A member that is not heard of for so long has lost its lease.
     package var lease: Duration = .seconds(6)
+    /// How long a member whose attendance was broken off may take to be heard of. Many at once are a fault of the
+    /// network: then their leases count.
+    package var doubt: Duration = .milliseconds(750)
     /// How long a renewal's answer is held while nothing changes.
     package var renew: Duration = .seconds(1)
     /// What an owner has to hand a slot over before it is fenced.
@@ -12,8 +15,9 @@ package struct ClusterPolicy: Sendable, Equatable {
     package var lanes = 32
     /// What a new leader gives members that it has not heard of: their calls to the last leader have to fail first.
     package var grace: Duration = .seconds(10)
-    /// How often leases and hand-overs are looked at.
-    package var tick: Duration = .milliseconds(250)
+    /// How often leases, hand-overs and held answers are looked at. What is answered at one tick comes back at once:
+    /// with longer ones, hundreds of members queue behind each other.
+    package var tick: Duration = .milliseconds(100)
     /// Between attempts to write what could not be written, and to fence what could not be fenced.
     package var retry: Duration = .milliseconds(500)
     /// Watermarks alone are written no more often than this; they go along with any other write.

@@ -63,6 +63,45 @@ struct ClusterStateTests {
         #expect(self.state.members["a"] == nil)
     }
 
+    @Test mutating func `A member whose attendance was broken off is lost, unless it is heard of`() throws {
+        try self.runAll()
+        let isDoubted = self.state.doubt("a", incarnation: 1, now: .seconds(1))
+        #expect(isDoubted)
+        try self.state.leaseRenewed("a", self.renewal(1), now: .seconds(1), date: self.date)
+        self.state.timePassed(now: .seconds(3))
+        #expect(self.state.fences.isEmpty, "it was heard of")
+
+        let isLastDoubted = self.state.doubt("a", incarnation: 1, now: .seconds(3))
+        #expect(isLastDoubted)
+        self.state.timePassed(now: .seconds(3) + self.state.policy.doubt - .milliseconds(1))
+        #expect(self.state.fences.isEmpty)
+        self.state.timePassed(now: .seconds(3) + self.state.policy.doubt)
+        #expect(self.state.fences.map(\.member) == ["a"])
+    }
+
+    @Test mutating func `An attendance of another life, or of a member that leaves, raises no doubt`() throws {
+        try self.runAll()
+        let ofAnother = self.state.doubt("a", incarnation: 2, now: .zero)
+        let ofNobody = self.state.doubt("b", incarnation: 1, now: .zero)
+        #expect(!ofAnother && !ofNobody)
+        try self.state.leaseRenewed("a", self.renewal(1, draining: true), now: .zero, date: self.date)
+        let ofLeaving = self.state.doubt("a", incarnation: 1, now: .zero)
+        #expect(!ofLeaving)
+    }
+
+    @Test mutating func `When many attendances break at once, leases count`() throws {
+        for id in 0..<8 {
+            _ = self.state.memberRegistered(self.registration("m\(id)"), now: .zero, date: self.date)
+            try self.state.leaseRenewed("m\(id)", self.renewal(1), now: .zero, date: self.date)
+        }
+        for id in 0..<3 { _ = self.state.doubt("m\(id)", incarnation: 1, now: .zero) }
+        self.state.timePassed(now: .seconds(2))
+        #expect(self.state.fences.isEmpty, "three of eight is the network's fault")
+        try self.state.leaseRenewed("m0", self.renewal(1), now: .seconds(2), date: self.date)
+        self.state.timePassed(now: .seconds(2))
+        #expect(self.state.fences.map(\.member).sorted() == ["m1", "m2"], "two of eight are gone")
+    }
+
     @Test mutating func `The next owner gets the session and the watermark that were told last`() throws {
         let lost = self.state.memberRegistered(self.registration("a"), now: .zero, date: self.date)
         self.state.assign(now: .zero)

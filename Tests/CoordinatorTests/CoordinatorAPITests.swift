@@ -43,7 +43,9 @@ struct CoordinatorAPITests {
                 #expect(member == (["/v1/cluster", "/v1/leader"].contains(path) ? 200 : 403), "\(path)")
             }
             #expect(try await api.get("/openapi.json", token: nil).status == 200)
-            for path in ["/v1/members", "/v1/members/a/lease", "/v1/members/a/leave", "/v1/permits"] {
+            for path in [
+                "/v1/members", "/v1/members/a/lease", "/v1/members/a/attendance", "/v1/members/a/leave", "/v1/permits",
+            ] {
                 let answer = try await api.call(.POST, path, ["a": 1], token: CoordinatorUnderTest.ada)
                 #expect(answer.status == 403 && answer.problem?.code == .forbidden, "\(path)")
             }

@@ -54,7 +54,9 @@ struct StandbyTests {
 
     private func expectRedirects(_ standby: CoordinatorUnderTest, to leader: CoordinatorUnderTest) async throws {
         let member = CoordinatorUnderTest.memberToken
-        for path in ["/v1/members", "/v1/members/a/lease", "/v1/members/a/leave", "/v1/permits"] {
+        for path in [
+            "/v1/members", "/v1/members/a/lease", "/v1/members/a/attendance", "/v1/members/a/leave", "/v1/permits",
+        ] {
             let answer = try await standby.call(.POST, path, ["a": 1], token: member)
             #expect(answer.status == 307 && answer.headers["location"] == leader.url + path, "\(path)")
             #expect(try await standby.call(.POST, path, ["a": 1], token: "wrong").status == 401)

@@ -108,6 +108,11 @@ final class ScriptedCoordinator: MemberCoordinator {
             restart: desired.wantsRestart ? true : nil)
     }
 
+    func attend(_ attendance: Attendance, member: String) async throws(Failure) {
+        // Until the member no longer attends.
+        try? await Task.sleep(for: .seconds(3600))
+    }
+
     func deregister(_ final: LeaseRenewal, member: String) async throws(Failure) {
         self.change { $0.final = final }
     }

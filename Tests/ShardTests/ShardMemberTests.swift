@@ -30,6 +30,11 @@ struct ShardMemberTests {
                 incarnation: incarnation, leaseMilliseconds: 6000, renewMilliseconds: 200, exchange: "")
         }
 
+        func attend(_ attendance: Attendance, member: String) async throws(Failure) {
+            // Until the member no longer attends.
+            try? await Task.sleep(for: .seconds(3600))
+        }
+
         func renew(_ renewal: LeaseRenewal, member: String) async throws(Failure) -> DesiredState {
             let number = self.counts.withLock { counts in
                 counts.renewals += 1

@@ -33,6 +33,13 @@ package struct LeaseRenewal: Sendable, Codable, Equatable {
     }
 }
 
+/// Says that a member is there for as long as the connection is that it came over.
+package struct Attendance: Sendable, Codable, Equatable {
+    package let incarnation: Int
+
+    package init(incarnation: Int) { self.incarnation = incarnation }
+}
+
 /// What a member should run now: the whole, not a change. Applying it twice is harmless.
 package struct DesiredState: Sendable, Codable, Equatable {
     /// Grows with each change of this member's desired state.

@@ -62,6 +62,13 @@ package struct CoordinatorClient: Sendable {
             hold: .milliseconds(renewal.waitMilliseconds), within: .milliseconds(2500 + renewal.waitMilliseconds))
     }
 
+    /// Says that the member is there, for as long as the call lasts: some 45 s, then it is to be called again. When the
+    /// process ends meanwhile, the coordinator knows at once.
+    package func attend(_ attendance: Attendance, member: String) async throws(Failure) {
+        let _: Nothing = try await self.send(
+            "POST", "/v1/members/\(member)/attendance", attendance, hold: .seconds(50), within: .seconds(55))
+    }
+
     /// The member's last word: its lease ends now. `final` carries the sessions it leaves.
     package func deregister(_ final: LeaseRenewal, member: String) async throws(Failure) {
         let _: Nothing = try await self.send("POST", "/v1/members/\(member)/leave", final)

@@ -65,6 +65,14 @@ struct CoordinatorAPI: Sendable {
                 return Self.json(try term.answers.body(for: id, incarnation: renewal.incarnation, desired))
             }
         }
+        router.post("members/:id/attendance") { request, context in
+            try self.callers.requireMember(request)
+            return try await self.leading(request) { term in
+                try await MemberAttendance.hold(
+                    try context.parameters.require("id"), request, term, read: { try self.read($0) })
+                return Response(status: .noContent)
+            }
+        }
         router.post("members/:id/leave") { request, context in
             try self.callers.requireMember(request)
             return try await self.leading(request) { term in

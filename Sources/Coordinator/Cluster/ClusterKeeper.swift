@@ -93,8 +93,8 @@ final class ClusterKeeper: Service {
         var ticks = 0
         while !Task.isCancelled {
             self.act { $0.ticked(now: $1, date: Date()) }
-            // Half as often: every slot is looked at.
-            if ticks.isMultiple(of: 2) { self.tellChanges() }
+            // Seldom: every slot is looked at.
+            if ticks.isMultiple(of: 5) { self.tellChanges() }
             ticks += 1
             // Cancelled: the loop's condition ends it.
             try? await self.clock.sleep(for: self.policy.tick)
@@ -229,6 +229,11 @@ final class ClusterKeeper: Service {
         let answer = try await self.ask { $0.renewRequested($1, member: id, renewal, now: $2, date: Date()) }
         guard case .desired(let desired) = answer else { throw UnexpectedAnswer() }
         return desired
+    }
+
+    /// The connection of a member's attendance was lost.
+    func attendanceBroken(_ id: String, incarnation: Int) {
+        self.act { $0.attendanceBroken(member: id, incarnation: incarnation, now: $1) }
     }
 
     func leave(_ id: String, _ final: LeaseRenewal) async throws {

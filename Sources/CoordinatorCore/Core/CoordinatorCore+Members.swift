@@ -116,6 +116,14 @@ extension CoordinatorCore {
             request: request, incarnation: renewal.incarnation, version: renewal.appliedVersion, deadline: now + wait)
     }
 
+    /// The connection was lost that a member holds only to say that it is there: as a rule its process is gone. One
+    /// that is there renews as soon as it is answered, and keeps its lease.
+    package mutating func attendanceBroken(member id: String, incarnation: Int, now: Duration) {
+        guard !self.isOver, self.state.doubt(id, incarnation: incarnation, now: now) else { return }
+        guard let held = self.held.removeValue(forKey: id) else { return }
+        self.answerRenewal(held.request, member: id, incarnation: held.incarnation)
+    }
+
     mutating func answerRenewal(_ request: RequestID, member id: String, incarnation: Int) {
         guard let member = self.state.members[id], member.incarnation == incarnation, member.phase != .fencing else {
             return self.refuse(request, .staleIncarnation, "member \(id) has lost its lease: register again")

@@ -43,6 +43,7 @@ extension ClusterState {
             member.renewal = number
         }
         member.leaseEnds = now + self.policy.lease
+        member.doubtEnds = nil
         member.isConfirmed = true
         member.observedLanes = renewal.lanes
         member.appliedVersion = max(member.appliedVersion, renewal.appliedVersion)
@@ -80,6 +81,7 @@ extension ClusterState {
     /// Ends leases that ran out and hand-overs that took too long.
     package mutating func timePassed(now: Duration) {
         for member in self.members.values where member.phase != .fencing && member.leaseEnds <= now { self.end(member) }
+        self.endDoubted(now: now)
         for slot in self.retired where self.slots[slot]?.releaseDeadline == nil {
             // Many go at once here.
             self.release(slot, for: nil, deadline: now + self.policy.handOver * 2)
@@ -93,9 +95,28 @@ extension ClusterState {
         }
     }
 
+    /// One that is leaving attends no more, and has its time.
+    /// - Returns: false when there is nothing to doubt.
+    mutating func doubt(_ id: String, incarnation: Int, now: Duration) -> Bool {
+        guard let member = self.members[id], member.incarnation == incarnation, member.phase == .alive else {
+            return false
+        }
+        self.members[id]?.doubtEnds = now + self.policy.doubt
+        return true
+    }
+
+    private mutating func endDoubted(now: Duration) {
+        let doubted = self.members.values.filter { $0.phase == .alive && $0.doubtEnds != nil }
+        guard !doubted.isEmpty, doubted.count <= max(1, self.members.count / 4) else { return }
+        for member in doubted where member.doubtEnds.map({ $0 <= now }) == true { self.end(member) }
+    }
+
     /// The coordinator itself stood still: leases and hand-overs get the time that they could not be heard in.
     package mutating func clockJumped(by gap: Duration) {
-        for id in self.members.keys { self.members[id]?.leaseEnds += gap }
+        for id in self.members.keys {
+            self.members[id]?.leaseEnds += gap
+            self.members[id]?.doubtEnds = nil
+        }
         for slot in self.releasing { self.postpone(slot, by: gap) }
     }
 

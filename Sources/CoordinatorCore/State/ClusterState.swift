@@ -66,6 +66,8 @@ package struct ClusterState: Sendable {
         package let incarnation: Int
         package let startedAt: Date
         package var leaseEnds: Duration
+        /// By when a member whose attendance was broken off has to be heard of; nil: there is no doubt.
+        package internal(set) var doubtEnds: Duration?
         package var phase: Phase
         package var observedLanes: [Int] = []
         /// Its exchange is there. Before that it gets nothing.

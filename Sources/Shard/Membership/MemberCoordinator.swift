@@ -7,6 +7,8 @@ package protocol MemberCoordinator: Sendable {
 
     func register(_ registration: MemberRegistration) async throws(Failure) -> MemberRegistered
     func renew(_ renewal: LeaseRenewal, member: String) async throws(Failure) -> DesiredState
+    /// Returns after a while, to be called again.
+    func attend(_ attendance: Attendance, member: String) async throws(Failure)
     func deregister(_ final: LeaseRenewal, member: String) async throws(Failure)
     func permit(_ request: PermitRequest) async throws(Failure) -> PermitAnswer
 }

@@ -133,6 +133,7 @@ final class ShardMember: Service {
     private func live(_ life: MemberRegistered, fences: AsyncStream<Void>) async -> End {
         await withTaskGroup(of: End.self) { group in
             group.addTask { await self.renewLease(life) }
+            group.addTask { await self.attend(life) }
             group.addTask {
                 for await _ in fences { return .fenced }
                 return .stopped
@@ -141,6 +142,20 @@ final class ShardMember: Service {
             group.cancelAll()
             return end
         }
+    }
+
+    /// Keeps a connection by which the coordinator knows that this process is there.
+    private func attend(_ life: MemberRegistered) async -> End {
+        let attendance = Attendance(incarnation: life.incarnation)
+        while !Task.isCancelled {
+            do {
+                try await self.coordinator.attend(attendance, member: self.registration.id)
+            } catch {
+                // The lease says what is wrong. Cancelled: the loop's condition ends it.
+                try? await Task.sleep(for: .milliseconds(Int.random(in: 500...1500)))
+            }
+        }
+        return .stopped
     }
 
     private func renewLease(_ life: MemberRegistered) async -> End {
