@@ -3,8 +3,8 @@ package struct ClusterPolicy: Sendable, Equatable {
     /// A member that is not heard of for so long has lost its lease.
     package var lease: Duration = .seconds(6)
     /// How long a member whose attendance was broken off may take to be heard of. Many at once are a fault of the
-    /// network: then their leases count.
-    package var doubt: Duration = .milliseconds(750)
+    /// network: then their leases count. Longer than the second between two renewals of a member.
+    package var doubt: Duration = .milliseconds(1500)
     /// How long a renewal's answer is held while nothing changes.
     package var renew: Duration = .seconds(1)
     /// What an owner has to hand a slot over before it is fenced.

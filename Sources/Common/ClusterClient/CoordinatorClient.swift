@@ -145,17 +145,18 @@ package struct CoordinatorClient: Sendable {
         var failure = Failure(code: .unavailable, message: "\(name): no coordinator is known")
         while let url = call.next() {
             let left = clock.now.duration(to: end)
-            guard left > .zero else { break }
+            guard left > (request.lives ? request.hold : .zero) else { break }
             let answer: CoordinatorAnswer
             do {
                 answer = try await CoordinatorExchange.run(
                     request, at: url, token: self.token, isInHaste: isInHaste,
-                    within: call.limit(left: left, hold: isInHaste ? .zero : request.hold))
+                    within: request.lives ? left : call.limit(left: left, hold: isInHaste ? .zero : request.hold))
             } catch {
                 failure = Failure(code: .unavailable, message: "\(name) at \(url): no answer (\(error))")
                 // What ended for our own reasons tells nothing of the coordinator.
                 if Task.isCancelled { break }
-                self.endpoints.value.withLock { $0.failed(url) }
+                // The lease's calls tell what a long one that broke does not.
+                if !request.lives { self.endpoints.value.withLock { $0.failed(url) } }
                 isInHaste = true
                 continue
             }

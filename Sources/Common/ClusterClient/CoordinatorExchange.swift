@@ -12,6 +12,9 @@ struct CoordinatorRequest: Sendable {
     var bodyInHaste: ByteBuffer?
     /// How long the answer may be held.
     var hold: Duration = .zero
+
+    /// It is worth nothing when it is answered too early.
+    var lives: Bool { self.hold > .zero && self.bodyInHaste == nil }
 }
 
 struct CoordinatorAnswer: Sendable {

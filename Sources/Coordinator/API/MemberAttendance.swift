@@ -16,7 +16,7 @@ enum MemberAttendance {
     ) async throws {
         let isLost = Flag()
         let (loss, lost) = AsyncStream.makeStream(of: Never.self)
-        let incarnation = try await request.body.consumeWithInboundCloseHandler { body in
+        let broken: Int? = try await request.body.consumeWithInboundCloseHandler { body in
             let attendance: Attendance
             do {
                 attendance = try read(try await body.collect(upTo: Self.mostBodyBytes))
@@ -31,12 +31,13 @@ enum MemberAttendance {
                 await group.next()
                 group.cancelAll()
             }
-            return attendance.incarnation
+            // Looked at in here: at its end the server stops reading, and calls that closed too.
+            return isLost.value.withLock { $0 } ? attendance.incarnation : nil
         } onInboundClosed: {
             isLost.value.withLock { $0 = true }
             lost.finish()
         }
-        if isLost.value.withLock({ $0 }) { term.keeper.attendanceBroken(id, incarnation: incarnation) }
+        if let broken { term.keeper.attendanceBroken(id, incarnation: broken) }
     }
 
     private final class Flag: Sendable {

@@ -152,6 +152,7 @@ package struct CoordinatorCore: Sendable {
         // Time that this process did not live through is nobody's silence.
         let slept = now - self.lastTick - self.policy.tick
         if slept > .seconds(1) { self.state.clockJumped(by: slept) }
+        if slept > .milliseconds(200) { self.state.postponeDoubts(by: slept) }
         self.lastTick = now
         let lost = self.state.fences
         self.state.timePassed(now: now)

@@ -105,6 +105,11 @@ extension ClusterState {
         return true
     }
 
+    /// Renewals may wait to be read since then.
+    mutating func postponeDoubts(by gap: Duration) {
+        for (id, member) in self.members { self.members[id]?.doubtEnds = member.doubtEnds.map { $0 + gap } }
+    }
+
     private mutating func endDoubted(now: Duration) {
         let doubted = self.members.values.filter { $0.phase == .alive && $0.doubtEnds != nil }
         guard !doubted.isEmpty, doubted.count <= max(1, self.members.count / 4) else { return }
@@ -113,10 +118,7 @@ extension ClusterState {
 
     /// The coordinator itself stood still: leases and hand-overs get the time that they could not be heard in.
     package mutating func clockJumped(by gap: Duration) {
-        for id in self.members.keys {
-            self.members[id]?.leaseEnds += gap
-            self.members[id]?.doubtEnds = nil
-        }
+        for id in self.members.keys { self.members[id]?.leaseEnds += gap }
         for slot in self.releasing { self.postpone(slot, by: gap) }
     }
 

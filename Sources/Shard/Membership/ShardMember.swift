@@ -148,12 +148,15 @@ final class ShardMember: Service {
     private func attend(_ life: MemberRegistered) async -> End {
         let attendance = Attendance(incarnation: life.incarnation)
         while !Task.isCancelled {
+            let asked = ContinuousClock.now
             do {
                 try await self.coordinator.attend(attendance, member: self.registration.id)
+                if .now - asked > .seconds(1) { continue }
             } catch {
-                // The lease says what is wrong. Cancelled: the loop's condition ends it.
-                try? await Task.sleep(for: .milliseconds(Int.random(in: 500...1500)))
+                // The lease's calls say what is wrong.
             }
+            // Cancelled: the loop's condition ends it.
+            try? await Task.sleep(for: .milliseconds(Int.random(in: 500...1500)))
         }
         return .stopped
     }
