@@ -26,6 +26,7 @@ extension ShardSlot {
         case .filtered:
             turn.events += 1
             turn.filtered += 1
+            self.session.receivedEvent()
         case .muted:
             turn.events += 1
             turn.muted += 1

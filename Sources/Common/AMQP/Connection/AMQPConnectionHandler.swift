@@ -245,6 +245,8 @@ final class AMQPConnectionHandler: ChannelInboundHandler {
         let size = messages.reduce(0) { $0 + $1.body.readableBytes }
         let pending = self.pendingBytes
         guard pending == 0 || pending + size <= self.configuration.maximumPendingBytes else {
+            // Whoever is refused waits to hear that there is room again.
+            self.setWritable(false)
             throw AMQPError(.backpressure, "\(pending) bytes wait for the socket already")
         }
         let mark = self.outgoing.mark
@@ -293,7 +295,11 @@ final class AMQPConnectionHandler: ChannelInboundHandler {
         let isWritable =
             wasWritable
             ? pending < self.configuration.maximumPendingBytes : pending < self.configuration.maximumPendingBytes / 2
-        guard isWritable != wasWritable else { return }
+        self.setWritable(isWritable)
+    }
+
+    private func setWritable(_ isWritable: Bool) {
+        guard isWritable != self.status.isWritable else { return }
         self.status.isWritable = isWritable
         for channel in Array(self.channels.values) { channel.connectionWritabilityChanged(isWritable) }
     }
