@@ -41,6 +41,18 @@ struct OverlapMemoryTests {
             Self.taken(events.map { (content: $0.0, source: $0.1, s: $0.2, at: $0.3) }, into: memory) == [1, 2, 3, 4])
     }
 
+    @Test func `What is said again when the first is being forgotten is done again`() {
+        let memory = Recall()
+        let late = OverlapMemory.milliseconds + 100
+        let isRepeat = [
+            memory.isRepeat(Self.key(1), sequence: 1, from: Self.old, at: 0),
+            memory.isRepeat(Self.key(1), sequence: 1, from: Self.new, at: 200),
+            memory.isRepeat(Self.key(1), sequence: 2, from: Self.old, at: late),
+            memory.isRepeat(Self.key(1), sequence: 2, from: Self.new, at: late + 200),
+        ]
+        #expect(isRepeat == [false, true, false, true])
+    }
+
     @Test func `What is said twice is done twice`() {
         // A reaction that is given, taken back and given again: 1, 2, 1.
         let said = [1, 2, 1]

@@ -5,8 +5,8 @@ import NIOCore
 /// The events that came lately through one lane, by what they say: the same event has another session and another
 /// number in each generation.
 ///
-/// The same may be said twice and mean two things, such as a reaction that is taken back and given again. So events are
-/// counted: of those that one generation brings, as many are repeats as another one has brought more of.
+/// The same may be said twice and mean two things, such as a reaction that is taken back and given again. So each event
+/// is the repeat of one other at most: of one that another generation brought and that has no twin yet.
 struct OverlapMemory: Sendable {
     struct Key: Hashable, Sendable {
         let application: Snowflake?
@@ -29,11 +29,19 @@ struct OverlapMemory: Sendable {
         }
     }
 
+    /// An event as its session numbers it.
+    private struct Place: Hashable {
+        let session: String
+        let generation: Int64
+        let sequence: Int64
+    }
+
     private struct Entry {
         let key: Key
-        let source: EventSource
-        let sequence: Int64
+        let place: Place
         let at: Int64
+        /// Its twin has come.
+        var isMatched: Bool
     }
 
     /// Sessions of two generations lag no further behind each other than this, as a rule. Much less than the shortest
@@ -43,7 +51,9 @@ struct OverlapMemory: Sendable {
 
     /// In the order they came.
     private var entries: Deque<Entry> = []
-    private var counts: [Key: [Int64: Int]] = [:]
+    private var places: Set<Place> = []
+    /// How many wait for their twin, by generation.
+    private var unmatched: [Key: [Int64: Int]] = [:]
     /// The latest `at`.
     private var now: Int64 = 0
 
@@ -57,23 +67,30 @@ struct OverlapMemory: Sendable {
         }
         // So late that its twin may be forgotten, or stand for another one.
         guard milliseconds >= self.now - Self.milliseconds else { return false }
-        let known = self.counts[key] ?? [:]
-        let count = known[source.generation] ?? 0
+        let place = Place(session: source.session, generation: source.generation, sequence: sequence)
         // The broker gives it again, or Discord does: it is no second event, and what became of the first is not known.
-        if count > 0, self.holds(key, sequence, source) { return false }
-        self.counts[key, default: [:]][source.generation] = count + 1
-        self.entries.append(Entry(key: key, source: source, sequence: sequence, at: milliseconds))
-        let most = known.filter { $0.key != source.generation }.values.max() ?? 0
-        return count < most
+        guard self.places.insert(place).inserted else { return false }
+        let twin = self.unmatched[key]?.keys.first { $0 != source.generation }
+        if let twin {
+            self.change(key, twin, by: -1)
+            let index = self.entries.firstIndex { $0.key == key && !$0.isMatched && $0.place.generation == twin }
+            if let index { self.entries[index].isMatched = true }
+        } else {
+            self.change(key, source.generation, by: 1)
+        }
+        self.entries.append(Entry(key: key, place: place, at: milliseconds, isMatched: twin != nil))
+        return twin != nil
     }
 
-    private func holds(_ key: Key, _ sequence: Int64, _ source: EventSource) -> Bool {
-        self.entries.contains { $0.key == key && $0.sequence == sequence && $0.source == source }
+    private mutating func change(_ key: Key, _ generation: Int64, by amount: Int) {
+        var counts = self.unmatched[key] ?? [:]
+        let count = (counts[generation] ?? 0) + amount
+        counts[generation] = count > 0 ? count : nil
+        self.unmatched[key] = counts.isEmpty ? nil : counts
     }
 
     private mutating func forget(_ entry: Entry) {
-        guard var known = self.counts[entry.key], let count = known[entry.source.generation] else { return }
-        known[entry.source.generation] = count > 1 ? count - 1 : nil
-        self.counts[entry.key] = known.isEmpty ? nil : known
+        self.places.remove(entry.place)
+        if !entry.isMatched { self.change(entry.key, entry.place.generation, by: -1) }
     }
 }
