@@ -1,4 +1,5 @@
 import AMQP
+import CoordinatorCore
 package import Logging
 import Postgres
 import Runtime
@@ -36,7 +37,8 @@ func coordinatorServices(_ settings: CoordinatorSettings, logger: Logger) throws
     let api = CoordinatorAPI(
         callers: Callers(memberToken: settings.memberToken, operators: settings.operators), leadership: leadership,
         standby: Standby(name: settings.holder, policy: settings.policy, pool: pool),
-        records: ClusterRecords(pool: pool), openAPI: try CoordinatorContract.openAPI(), logger: logger)
+        records: ClusterRecords(pool: pool), openAPI: try CoordinatorContract.openAPI(),
+        attendance: settings.policy.attendance, logger: logger)
     let (listening, listens) = AsyncStream.makeStream(of: Int.self)
     return [
         OperationsServer(settings.operations, health: health, metrics: metrics, logger: logger), pool, leasePool,

@@ -22,7 +22,7 @@ package struct CoordinatorSettings: Sendable {
     /// 0: the count in force, at first what `GET /gateway/bot` recommends.
     let shards: PerApplication<Int>
     let intents: PerApplication<Int>
-    let policy: ClusterPolicy
+    var policy: ClusterPolicy
     let broker: AMQPConfiguration?
     let database: PostgresConfiguration?
     let operations: OperationsServer.Settings

@@ -29,7 +29,7 @@ struct ContractTests {
             CoordinatorAPI(
                 callers: Callers(memberToken: Secret("m"), operators: []), leadership: Leadership(),
                 standby: Standby(name: "a", policy: ClusterPolicy(), pool: pool), records: ClusterRecords(pool: pool),
-                openAPI: ByteBuffer(), logger: CoordinatorDatabase.logger
+                openAPI: ByteBuffer(), attendance: .seconds(1), logger: CoordinatorDatabase.logger
             ).addRoutes(to: router)
             #expect(Set(router.routes.map(\.description)) == contract.operations)
         }

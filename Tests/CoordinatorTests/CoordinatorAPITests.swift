@@ -13,11 +13,12 @@ import Testing
 @Suite("HTTP interface, on PostgreSQL", .timeLimit(.minutes(2)))
 struct CoordinatorAPITests {
     private func withLeader(
+        _ change: @Sendable @escaping (inout ClusterPolicy) -> Void = { _ in },
         _ body: @Sendable @escaping (CoordinatorUnderTest) async throws -> Void
     ) async throws {
         try await CoordinatorDatabase.run { pool, url in
             try await CoordinatorUnderTest.seed(pool)
-            try await CoordinatorUnderTest.run("a", url) { coordinator in
+            try await CoordinatorUnderTest.run("a", url, change) { coordinator in
                 try await eventually("the lead") { try await coordinator.leads() }
                 try await body(coordinator)
             }
@@ -72,6 +73,34 @@ struct CoordinatorAPITests {
             #expect(after.slots.map(\.pin) == before.slots.map(\.pin) && after.restart == nil)
             let audit = try await api.get("/v1/audit").decoded(AuditPage.self)
             #expect(audit.items.allSatisfy { $0.actor == "old" || $0.actor == "grace" })
+        }
+    }
+
+    // MARK: Attendance
+
+    @Test func `An attendance that broke off makes a member lost, one that was long enough does not`() async throws {
+        try await self.withLeader {
+            $0.attendance = .milliseconds(50)
+            $0.doubt = .milliseconds(300)
+        } _: { api in
+            let ended = try await api.call(
+                .POST, "/v1/members/shard-0/attendance", Attendance(incarnation: 4),
+                token: CoordinatorUnderTest.memberToken)
+            #expect(ended.status == 204)
+            try await api.attendAndBreak("worker-0", incarnation: 1)
+            // A doubt of the first would be older, and with two of two members doubted nobody is lost.
+            try await eventually("the loss of worker-0") {
+                let view = try await api.get("/v1/cluster").decoded(ClusterView.self)
+                return view.members.map(\.id) == ["shard-0"] && view.members[0].state == "alive"
+            }
+        }
+    }
+
+    @Test func `An attendance that is no attendance is refused`() async throws {
+        try await self.withLeader { api in
+            let answer = try await api.call(
+                .POST, "/v1/members/shard-0/attendance", ["life": 4], token: CoordinatorUnderTest.memberToken)
+            #expect(answer.status == 400 && answer.text.contains("incarnation"))
         }
     }
 

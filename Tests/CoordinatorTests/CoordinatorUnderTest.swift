@@ -6,6 +6,7 @@ import Foundation
 import Logging
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import Postgres
 import Runtime
 import ServiceLifecycle
@@ -44,12 +45,13 @@ struct CoordinatorUnderTest: Sendable {
 
     /// Runs a coordinator beside `body`, and stops it afterwards.
     static func run(
-        _ name: String, _ database: String, _ body: @Sendable @escaping (CoordinatorUnderTest) async throws -> Void
+        _ name: String, _ database: String, _ change: (inout ClusterPolicy) -> Void = { _ in },
+        _ body: @Sendable @escaping (CoordinatorUnderTest) async throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory("coordinator")
         let operators = "# who may\nada operate \(Self.ada)\neve view \(Self.eve)\n"
         let (port, operations) = (try freePort(), try freePort())
-        let settings = CoordinatorSettings(
+        var settings = CoordinatorSettings(
             SettingsReader(
                 SettingsSource(environment: [
                     "FLOTILLA_HTTP_PORT": "\(port)", "FLOTILLA_OPERATIONS_PORT": "\(operations)",
@@ -60,6 +62,7 @@ struct CoordinatorUnderTest: Sendable {
                     "FLOTILLA_MEMBER_TOKEN": Self.memberToken, "FLOTILLA_OPERATOR_TOKEN": Self.operatorToken,
                     "FLOTILLA_OPERATORS_FILE": try directory.write(operators, to: "operators"),
                 ])), processID: 1)
+        change(&settings.policy)
         let services = try coordinatorServices(settings, logger: CoordinatorDatabase.logger)
         // Redirects are what is tested.
         let http = HTTPClient(
@@ -131,6 +134,19 @@ struct CoordinatorUnderTest: Sendable {
         try await self.call(
             .POST, "/v1/members/worker-0/lease",
             LeaseRenewal(incarnation: 1, appliedVersion: 0, waitMilliseconds: 0), token: Self.memberToken)
+    }
+
+    /// Attends over a connection that breaks as soon as all is said.
+    func attendAndBreak(_ member: String, incarnation: Int) async throws {
+        let body = #"{"incarnation":\#(incarnation)}"#
+        let request =
+            "POST /v1/members/\(member)/attendance HTTP/1.1\r\nhost: a\r\nauthorization: Bearer \(Self.memberToken)\r\n"
+            + "content-type: application/json\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+        let address = try SocketAddress.makeAddressResolvingHost("127.0.0.1", port: URL(string: self.url)?.port ?? 0)
+        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(to: address).get()
+        try await channel.writeAndFlush(ByteBuffer(string: request))
+        try await channel.close()
     }
 
     // MARK: What an earlier leader left behind

@@ -19,6 +19,8 @@ struct CoordinatorAPI: Sendable {
     let standby: Standby
     let records: ClusterRecords
     let openAPI: ByteBuffer
+    /// How long a member's attendance is held.
+    let attendance: Duration
     let logger: Logger
 
     func addRoutes(to router: Router<BasicRequestContext>) {
@@ -69,7 +71,8 @@ struct CoordinatorAPI: Sendable {
             try self.callers.requireMember(request)
             return try await self.leading(request) { term in
                 try await MemberAttendance.hold(
-                    try context.parameters.require("id"), request, term, read: { try self.read($0) })
+                    try context.parameters.require("id"), request, term, for: self.attendance,
+                    read: { try self.read($0) })
                 return Response(status: .noContent)
             }
         }
