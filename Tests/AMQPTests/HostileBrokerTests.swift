@@ -96,6 +96,21 @@ import Testing
         #expect(try broker.sent().count < sent.count + 1_100)
     }
 
+    @Test func `Whoever is refused for what waits below the bound hears when there is room`() throws {
+        let broker = try EmbeddedBroker { $0.maximumPendingBytes = 1_000 }
+        broker.send { $0.handshake() }
+        let log = SettlementLog()
+        let channel = try broker.openChannel(log)
+        _ = try broker.sent()
+        let message = Self.message(String(repeating: "x", count: 600))
+        _ = try channel.publish([message])
+        #expect(#expect(throws: AMQPError.self) { try channel.publish([message]) }?.code == .backpressure)
+        #expect(log.writability == [false] && !broker.handler.status.isWritable)
+        _ = try broker.sent()
+        #expect(log.writability == [false, true] && broker.handler.status.isWritable)
+        #expect(throws: Never.self) { try channel.publish([message]) }
+    }
+
     @Test func `Blocking is told, and the end of the connection last`() throws {
         let log = ConnectionLog()
         let broker = try EmbeddedBroker(delegate: log)

@@ -71,6 +71,23 @@ struct SeveralCoordinatorsTests {
             })
     }
 
+    @Test func `Of the cluster the leader's word counts, and without it a standby's`() async throws {
+        func told(standby: String?) throws -> String {
+            let view = ClusterView(
+                leader: "b", generatedAt: Date(timeIntervalSince1970: 0), applications: [], members: [], slots: [],
+                lanes: [], standby: standby)
+            return String(decoding: try ClusterJSON.encoder().encode(view), as: UTF8.self)
+        }
+        try await LoopbackServer.run(.status(200, try told(standby: "a"))) { standby, _ in
+            try await LoopbackServer.run(.status(200, try told(standby: nil))) { leader, leading in
+                let client = try self.client(standby, leader)
+                for _ in 0..<3 { #expect(try await client.cluster().standby == nil) }
+                #expect(leading.received.count == 3)
+            }
+            #expect(try await self.client(standby).cluster().standby == "a")
+        }
+    }
+
     @Test(arguments: [502, 503, 504])
     func `One that can't serve is passed over`(status: Int) async throws {
         try await LoopbackServer.run(.status(status, "")) { idle, _ in
