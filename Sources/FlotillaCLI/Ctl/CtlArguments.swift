@@ -69,6 +69,13 @@ struct WaitArguments: ParsableArguments {
         })
     var timeout: Duration?
 
+    /// What changes nothing can't be waited for.
+    func refuse(dryRun: Bool) throws {
+        if dryRun, self.wait {
+            throw ValidationError("--dry-run changes nothing: there is nothing to wait for")
+        }
+    }
+
     func validate() throws {
         if self.timeout != nil, !self.wait { throw ValidationError("--timeout goes with --wait") }
     }

@@ -57,11 +57,7 @@ struct CtlDrainCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionArguments
     @OptionGroup var output: OutputArguments
 
-    func validate() throws {
-        if self.dryRun, self.wait.wait {
-            throw ValidationError("--dry-run changes nothing: there is nothing to wait for")
-        }
-    }
+    func validate() throws { try self.wait.refuse(dryRun: self.dryRun) }
 
     func run() async throws {
         let member = self.member

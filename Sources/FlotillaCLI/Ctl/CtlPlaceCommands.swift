@@ -95,11 +95,7 @@ struct CtlRebalanceCommand: AsyncParsableCommand {
     @OptionGroup var connection: ConnectionArguments
     @OptionGroup var output: OutputArguments
 
-    func validate() throws {
-        if self.dryRun, self.wait.wait {
-            throw ValidationError("--dry-run changes nothing: there is nothing to wait for")
-        }
-    }
+    func validate() throws { try self.wait.refuse(dryRun: self.dryRun) }
 
     func run() async throws {
         try await self.connection.run { session in
@@ -140,9 +136,7 @@ struct CtlReshardCommand: AsyncParsableCommand {
             if self.shards != nil || self.dryRun { throw ValidationError("--abort stands alone") }
         } else if let shards = self.shards {
             guard (1...100_000).contains(shards) else { throw ValidationError("shard counts go from 1 to 100000") }
-            if self.dryRun, self.wait.wait {
-                throw ValidationError("--dry-run changes nothing: there is nothing to wait for")
-            }
+            try self.wait.refuse(dryRun: self.dryRun)
         } else {
             throw ValidationError("a shard count is expected, or --abort")
         }
