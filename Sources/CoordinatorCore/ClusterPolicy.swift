@@ -2,8 +2,8 @@
 package struct ClusterPolicy: Sendable, Equatable {
     /// A member that is not heard of for so long has lost its lease.
     package var lease: Duration = .seconds(6)
-    /// How long a member's attendance is held before it has to be said again: whoever opens connections and forgets them
-    /// costs no more than this.
+    /// How long a member's attendance is held before it has to be said again. Whoever opens connections and forgets
+    /// them costs no more than this.
     package var attendance: Duration = .seconds(45)
     /// How long a member whose attendance was broken off may take to be heard of. Many at once are a fault of the
     /// network: then their leases count. Longer than the second between two renewals of a member.
