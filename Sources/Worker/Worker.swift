@@ -36,7 +36,7 @@ package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws 
         commands: CommandHandler(registry: registry) { Int64(Date().timeIntervalSince1970 * 1000) },
         sender: EffectSender(clients: clients, logger: logger),
         gaps: GapHandler(modules: modules, metrics: workerMetrics, logger: logger),
-        overlaps: GenerationOverlaps(), cache: cache,
+        overlaps: GenerationOverlaps(), cache: cache, claims: InteractionClaims(redis: redis, logger: logger),
         metrics: workerMetrics, logger: logger, limit: DeliveryLimit.limit(prefetch: settings.prefetch))
     let configuration = broker
     let group = MultiThreadedEventLoopGroup.singleton
@@ -47,7 +47,7 @@ package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws 
                 queue: queue, configuration: configuration, eventLoop: group.next(),
                 prefetch: UInt16(settings.prefetch), order: order,
                 logger: logger, onState: onState
-            ) { delivery, channel in await handler.handle(delivery, channel) }
+            ) { delivery, channel in await handler.handle(delivery, channel, order: order) }
         }
     let member = WorkerMember(
         registration: settings.member,

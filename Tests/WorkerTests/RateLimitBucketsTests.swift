@@ -70,4 +70,14 @@ struct RateLimitBucketsTests {
         let last = RateLimitBuckets.Key(.createMessage(channel: Snowflake(rawValue: 11_999)))
         #expect(self.take(last, at: .zero) == .seconds(11_999))
     }
+
+    @Test(
+        arguments: [
+            ("2", 1.5, 2), ("1", 1.5, 1.5), (nil, nil, 5), ("soon", nil, 5), ("nan", nil, 5), ("-nan", 3, 3),
+            ("-1", nil, 0.1),
+            ("inf", nil, 86_400), ("1e300", 1, 86_400), ("0", 0, 0.1),
+        ] as [(String?, Double?, Double)])
+    func `A 429 has the pause that it tells, within reason`(header: String?, body: Double?, seconds: Double) {
+        #expect(RateLimitBuckets.pause(header: header, body: body) == .seconds(seconds))
+    }
 }

@@ -73,4 +73,15 @@ struct WorkerEventTests {
     @Test func `No lines are no events`() throws {
         #expect(try WorkerEvent.events(in: ByteBuffer()).isEmpty)
     }
+
+    @Test(arguments: [(1_000, 400, 600), (1_000, 1_400, 0), (0, Int64.min, nil), (0, Int64.max, 0)])
+    func `The age is never below zero, whatever a shard's clock says`(now: Int64, at: Int64, age: Int64?) throws {
+        let line = #"{"s":1,"t":"READY","at":\#(at),"d":{}}"#
+        let event = try #require(try WorkerEvent.events(in: ByteBuffer(string: line)).first)
+        if let age {
+            #expect(event.age(at: now) == .milliseconds(age))
+        } else {
+            #expect(event.age(at: now) > .seconds(1 << 50))
+        }
+    }
 }

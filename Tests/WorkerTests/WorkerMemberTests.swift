@@ -42,13 +42,38 @@ struct WorkerMemberTests {
         func deregister(_ final: LeaseRenewal, member: String) async throws(Failure) {}
     }
 
+    /// Gives its one member a new incarnation with each registration, which ends the one before.
+    private final class StrictCoordinator: WorkerCoordinator {
+        private let last = Mutex(0)
+
+        var registrations: Int { self.last.withLock { $0 } }
+
+        func register(_ registration: MemberRegistration) async throws(Failure) -> MemberRegistered {
+            let incarnation = self.last.withLock { last in
+                last += 1
+                return last
+            }
+            return MemberRegistered(
+                incarnation: incarnation, leaseMilliseconds: 6000, renewMilliseconds: 50, exchange: "")
+        }
+
+        func renew(_ renewal: LeaseRenewal, member: String) async throws(Failure) -> DesiredState {
+            guard renewal.incarnation == self.registrations else {
+                throw Failure(code: .staleIncarnation, message: "incarnation \(renewal.incarnation) is over")
+            }
+            return DesiredState(version: 10, slots: [], lanes: [])
+        }
+
+        func deregister(_ final: LeaseRenewal, member: String) async throws(Failure) {}
+    }
+
     private func run(
-        _ coordinator: ScriptedCoordinator, _ body: (HealthState) async throws -> Void
+        _ coordinator: any WorkerCoordinator, _ body: (HealthState) async throws -> Void
     ) async throws {
         let logger = Logger(label: "member", factory: { _ in SwiftLogNoOpLogHandler() })
         // Nobody listens there: no queue is read.
         var broker = AMQPConfiguration(host: "127.0.0.1", user: "u", password: "p")
-        broker.port = try freePort()
+        broker.port = try quietPort()
         let configuration = broker
         let health = HealthState(required: ["lease"])
         let consumer: @Sendable (String) -> QueueConsumer = { queue in
@@ -81,6 +106,23 @@ struct WorkerMemberTests {
             try await eventually("the reason") {
                 health.readiness.failing.contains {
                     $0.contains("worker-7") && $0.contains("FLOTILLA_MEMBER_ID")
+                }
+            }
+        }
+    }
+
+    @Test func `Two processes with one member id take turns ever more slowly, and both are told`() async throws {
+        let coordinator = StrictCoordinator()
+        let start = ContinuousClock.now
+        try await self.run(coordinator) { health in
+            try await self.run(coordinator) { other in
+                try await eventually("seven registrations") { coordinator.registrations >= 7 }
+                // The first two of each come at once; then 0.5 s, 0.5 s and 1 s at least, each behind the one before.
+                #expect(start.duration(to: .now) >= .seconds(2))
+                for health in [health, other] {
+                    try await eventually("the reason") {
+                        health.readiness.failing.contains { $0.contains("FLOTILLA_MEMBER_ID") }
+                    }
                 }
             }
         }

@@ -10,6 +10,16 @@ struct CommandHandler: Sendable {
     /// False: there is nothing to decide about events of this name.
     static func concerns(_ name: EventName) -> Bool { name == .messageCreate || name == .interactionCreate }
 
+    /// Whose id tells copies of one interaction; nil: the event is none, or can't be read.
+    static func interaction(of event: WorkerEvent) -> Snowflake? {
+        struct Identified: Decodable {
+            let id: Snowflake
+        }
+        guard event.name == .interactionCreate else { return nil }
+        // What can't be read is told by whoever handles it.
+        return try? event.decode(Identified.self).id
+    }
+
     /// - Throws: a decoding error when the payload is not what Discord documents.
     func effects(of event: WorkerEvent) async throws -> [Effect] {
         switch event.name {

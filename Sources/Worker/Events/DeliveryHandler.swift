@@ -22,15 +22,20 @@ struct DeliveryHandler: Sendable {
     let gaps: GapHandler
     let overlaps: GenerationOverlaps
     var cache: GuildCache?
+    /// nil: an interaction is run as often as it comes.
+    var claims: InteractionClaims?
     let metrics: WorkerMetrics
     let logger: Logger
     var deadLetters = "gw.dead"
     /// Of one delivery, all attempts of all its events.
     var limit = DeliveryLimit.longest
+    /// After that, for room in `parking`, if the queue has an order to keep.
+    var parkingPatience = DeliveryLimit.parkingPatience
 
+    /// - Parameter order: of the queue.
     /// - Returns: false when the delivery could be neither done nor parked: it has to come again, before those behind
     ///   it.
-    func handle(_ delivery: AMQPDelivery, _ channel: AMQPChannel) async -> Bool {
+    func handle(_ delivery: AMQPDelivery, _ channel: AMQPChannel, order: QueueConsumer.Order = .strict) async -> Bool {
         let events: [WorkerEvent]
         do {
             events = try WorkerEvent.events(in: delivery.body)
@@ -43,6 +48,7 @@ struct DeliveryHandler: Sendable {
             return true
         }
         let deadline = ContinuousClock.now.advanced(by: self.limit)
+        let parkingDeadline = order == .strict ? deadline.advanced(by: self.parkingPatience) : .now
         let application = delivery.properties.headers["application"]?.snowflake
         let source = EventSource(delivery.properties.headers)
         for var event in events {
@@ -52,16 +58,24 @@ struct DeliveryHandler: Sendable {
                 self.metrics.repeats.increment()
                 continue
             }
+            let interaction = CommandHandler.interaction(of: event)
+            if let interaction, await !self.claim(interaction, comesAgain: delivery.redelivered) {
+                self.metrics.interactionRepeats.increment()
+                continue
+            }
             do {
                 try await self.handle(event, of: delivery, until: deadline)
                 self.metrics.events.increment()
-                self.metrics.delay.record(
-                    .milliseconds(max(0, Int64(Date().timeIntervalSince1970 * 1000) - event.receivedAt)))
+                self.metrics.delay.record(event.age(at: Int64(Date().timeIntervalSince1970 * 1000)))
             } catch {
                 // The connection is gone: the delivery comes again, perhaps at another worker.
                 if error is CancellationError || Task.isCancelled { return false }
-                guard await self.park(event, of: delivery, reason: "\(error)", on: channel) else { return false }
+                guard await self.park(event, of: delivery, reason: "\(error)", on: channel, until: parkingDeadline)
+                else {
+                    return false
+                }
             }
+            if let interaction { await self.claims?.settle(interaction) }
         }
         channel.ack(delivery.deliveryTag)
         return true
@@ -96,6 +110,17 @@ struct DeliveryHandler: Sendable {
         }
     }
 
+    /// - Returns: false when another delivery of it is being handled, or was.
+    private func claim(_ interaction: Snowflake, comesAgain: Bool) async -> Bool {
+        switch await self.claims?.take(interaction, comesAgain: comesAgain) {
+        case .repeated?: return false
+        case .taken?, nil: return true
+        case .unknown?:
+            self.metrics.interactionsUnclaimed.increment()
+            return true
+        }
+    }
+
     /// What was read of the guild before may be out of date.
     private func noteChange(_ event: WorkerEvent) {
         guard let cache, let guild = event.guildID, let application = event.application,
@@ -104,10 +129,42 @@ struct DeliveryHandler: Sendable {
         cache.saw(change, of: .init(guild, of: application))
     }
 
+    /// - Parameter deadline: how long a broker that refuses is asked again.
     /// - Returns: false when the broker did not take it: then the whole delivery has to come again.
     private func park(
-        _ event: WorkerEvent, of delivery: AMQPDelivery, reason: String, on channel: AMQPChannel
+        _ event: WorkerEvent, of delivery: AMQPDelivery, reason: String, on channel: AMQPChannel,
+        until deadline: ContinuousClock.Instant
     ) async -> Bool {
+        let message = self.parkedMessage(event, of: delivery, reason: reason)
+        var pause: Duration = .milliseconds(250)
+        while true {
+            do throws(AMQPError) {
+                try await channel.publishConfirmed(message)
+                self.metrics.parked.increment()
+                self.logger.error(
+                    "an event was parked", metadata: ["event.name": "\(event.name.rawValue)", "reason": "\(reason)"])
+                return true
+            } catch {
+                self.metrics.parkingRefused.increment()
+                self.logger.error(
+                    "an event can't be parked",
+                    metadata: [
+                        "event.name": "\(event.name.rawValue)", "reason": "\(reason)", "error": "\(error)",
+                    ])
+                // Refused: there is no room. To cut the connection would bring what was prefetched nearer to its
+                // delivery limit, and help nobody.
+                guard error.code == .nacked, ContinuousClock.now.advanced(by: pause) < deadline else { return false }
+            }
+            do {
+                try await Task.sleep(for: pause)
+            } catch {
+                return false
+            }
+            pause = min(.seconds(5), pause * 2)
+        }
+    }
+
+    private func parkedMessage(_ event: WorkerEvent, of delivery: AMQPDelivery, reason: String) -> AMQPMessage {
         var headers = delivery.properties.headers
         headers["reason"] = .string(reason)
         headers["event_name"] = .string(event.name.rawValue)
@@ -116,20 +173,9 @@ struct DeliveryHandler: Sendable {
         properties.contentType = "application/json"
         properties.deliveryMode = .persistent
         properties.headers = headers
-        let message = AMQPMessage(
+        return AMQPMessage(
             exchange: self.deadLetters, routingKey: Self.parking, properties: properties, body: event.payload,
             mandatory: true)
-        do {
-            try await channel.publishConfirmed(message)
-            self.metrics.parked.increment()
-            self.logger.error(
-                "an event was parked", metadata: ["event.name": "\(event.name.rawValue)", "reason": "\(reason)"])
-            return true
-        } catch {
-            self.logger.error(
-                "an event can't be parked", metadata: ["event.name": "\(event.name.rawValue)", "error": "\(error)"])
-            return false
-        }
     }
 }
 

@@ -86,6 +86,10 @@ struct WorkerEvent: Sendable, Equatable {
         }
     }
 
+    /// - Parameter now: milliseconds since 1970.
+    /// - Returns: how long ago the shard read it; zero when that is ahead, by a clock that runs differently.
+    func age(at now: Int64) -> Duration { max(.zero, .milliseconds(now) - .milliseconds(self.receivedAt)) }
+
     private static let mark = Array(",\"d\":".utf8)
     private static let oldMark = Array(",\"old\":".utf8)
 

@@ -7,6 +7,8 @@ enum DeliveryLimit {
     static let consumerTimeout: Duration = .seconds(30 * 60)
     /// Also with few prefetched: a lane should not wait for longer.
     static let longest: Duration = .seconds(60)
+    /// A delivery that waits this long for room in `parking` is the last that its connection brings.
+    static let parkingPatience: Duration = Self.consumerTimeout / 10
 
     /// With 16 prefetched 60 s, with 100 14.4 s: all of them together take four fifths of the consumer timeout at most.
     static func limit(prefetch: Int) -> Duration {

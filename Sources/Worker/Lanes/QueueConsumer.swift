@@ -29,6 +29,11 @@ final class QueueConsumer: Sendable {
         case notHandled
     }
 
+    /// A connection that did not last for this long counts as a failure: whatever ended it may end the next one too.
+    private static let steady: Duration = .seconds(2)
+    /// Until an unordered delivery that could be neither handled nor parked is given again.
+    private static let pause: Duration = .milliseconds(250)
+
     let queue: String
     private let configuration: AMQPConfiguration
     private let eventLoop: any EventLoop
@@ -79,9 +84,10 @@ final class QueueConsumer: Sendable {
         var generator = SystemRandomNumberGenerator()
         let backoff = AMQPBackoff()
         while !self.isStopped.withLock({ $0 }), !Task.isCancelled {
+            let start = ContinuousClock.now
             do {
                 try await self.consumeUntilLost()
-                attempt = 0
+                attempt = start.duration(to: .now) < Self.steady ? attempt + 1 : 0
             } catch {
                 attempt += 1
                 self.onState("\(error)")
@@ -161,7 +167,11 @@ final class QueueConsumer: Sendable {
                 case .delivery(let delivery):
                     group.addTask {
                         // Nothing else waits for it: it goes back to its queue, and its time to live ends it.
-                        if await !self.handle(delivery, channel) { channel.nack(delivery.deliveryTag, requeue: true) }
+                        if await !self.handle(delivery, channel) {
+                            // Cancelled: the connection is gone, and the delivery with it.
+                            try? await Task.sleep(for: Self.pause)
+                            channel.nack(delivery.deliveryTag, requeue: true)
+                        }
                     }
                 case .stopped: return
                 }

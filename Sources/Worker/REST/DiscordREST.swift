@@ -188,14 +188,13 @@ final class DiscordREST: Sendable {
         self.limited.increment()
         // Without Discord's JSON the answer is the edge's: it holds for everything this address sends.
         let body = try? JSONDecoder().decode(Limited.self, from: answer)
-        let told =
-            [headers.first(name: "retry-after").flatMap(Double.init), body?.retry_after].compactMap { $0 }.max() ?? 5
+        let pause = RateLimitBuckets.pause(header: headers.first(name: "retry-after"), body: body?.retry_after)
         let isGlobal = body?.global ?? true
         self.logger.warning(
             "Discord's rate limit reached",
-            metadata: ["rest.route": "\(key.template)", "rest.global": "\(isGlobal)", "rest.retry_after": "\(told)"])
+            metadata: ["rest.route": "\(key.template)", "rest.global": "\(isGlobal)", "rest.retry_after": "\(pause)"])
         self.buckets.withLock {
-            $0.limited(key, isGlobal: isGlobal, retryAfter: .seconds(min(max(told, 0.1), 86_400)), now: self.now)
+            $0.limited(key, isGlobal: isGlobal, retryAfter: pause, now: self.now)
         }
     }
 }

@@ -17,6 +17,13 @@ struct RateLimitBuckets: Sendable {
         let resetAfter: Duration
     }
 
+    /// How long a 429 wants a pause for, by its `Retry-After` and its body's `retry_after`, both in seconds: the longer
+    /// of the two, 5 s without either, 0.1 s to a day.
+    static func pause(header: String?, body: Double?) -> Duration {
+        let told = [header.flatMap(Double.init), body].compactMap { $0 }.filter { !$0.isNaN }.max() ?? 5
+        return .seconds(min(max(told, 0.1), 86_400))
+    }
+
     private struct Bucket: Sendable {
         var remaining: Int
         var resetsAt: Duration
