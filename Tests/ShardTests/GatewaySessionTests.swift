@@ -92,6 +92,40 @@ struct GatewaySessionTests {
         #expect(session.status == .ready)
     }
 
+    @Test(arguments: [.milliseconds(999), .milliseconds(500), .seconds(3_601)] as [Duration])
+    func `A heartbeat interval that can't be kept ends the connection, and says why`(interval: Duration) {
+        var session = Stage.waitingForHello.make()
+        #expect(session.receivedHello(interval: interval, now: Self.at(1)).first == .close(code: 4000))
+        let expected = "\(Duration.seconds(1)) to \(Duration.seconds(3_600))"
+        #expect(session.reason == "Hello asks for a heartbeat each \(interval), expected \(expected)")
+        #expect(session.nextDeadline.map { $0 < Self.at(60) } ?? true)
+    }
+
+    @Test(arguments: [.seconds(1), .milliseconds(1_700), .milliseconds(41_250)] as [Duration])
+    func `Every beat finds room, with a probe and with as many commands as there is room for`(interval: Duration) throws
+    {
+        var session = Self.fresh(Self.identity)
+        var budget = SendBudget()
+        _ = session.start(now: Self.at(0))
+        _ = session.connected(now: Self.at(0))
+        let hello = session.receivedHello(interval: interval, now: Self.at(0))
+        #expect(hello == [.sendResume(sessionID: "abc")])
+        _ = session.receivedResumed(now: Self.at(0))
+        session.probe(every: .seconds(2), now: Self.at(0))
+        budget.keepRoom(for: session.heartbeats(in: SendBudget.window))
+        var withheld = 0
+        var others = 0
+        while let due = session.nextDeadline, due < Self.at(300) {
+            while budget.take(.other, now: due) == nil { others += 1 }
+            for action in session.timerFired(now: due) {
+                #expect(action == .sendHeartbeat)
+                if budget.take(.heartbeat, now: due) != nil { withheld += 1 }
+            }
+            session.receivedHeartbeatACK(now: due)
+        }
+        #expect(withheld == 0 && others >= 5 * SendBudget.leastOthers)
+    }
+
     @Test(arguments: 0..<50 as Range<UInt64>)
     func `The first beat comes within the interval, at random`(seed: UInt64) throws {
         var session = Self.fresh(Self.identity, seed: seed)

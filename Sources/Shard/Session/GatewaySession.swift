@@ -161,8 +161,14 @@ struct GatewaySession: Sendable {
     }
 
     mutating func receivedHello(interval: Duration, now: Instant) -> [Action] {
-        guard case .waitingForHello = self.state, self.policy.heartbeatIntervals.contains(interval) else {
-            return self.receivedNonsense("Hello that was not expected or has no usable interval", now: now)
+        guard case .waitingForHello = self.state else {
+            return self.receivedNonsense("Hello that was not expected", now: now)
+        }
+        let intervals = self.policy.heartbeatIntervals
+        guard intervals.contains(interval) else {
+            let expected = "\(intervals.lowerBound) to \(intervals.upperBound)"
+            return self.receivedNonsense(
+                "Hello asks for a heartbeat each \(interval), expected \(expected)", now: now)
         }
         self.heartbeatInterval = interval
         // Discord docs, Gateway, Sending Heartbeats: the first after interval * jitter.
@@ -243,6 +249,13 @@ struct GatewaySession: Sendable {
     mutating func probe(every interval: Duration?, now: Instant) {
         self.probeInterval = interval
         self.probeAt = interval.map { _ in now }
+    }
+
+    /// How many heartbeats the timer and a probe bring about in such a span, at most.
+    func heartbeats(in span: Duration) -> Int {
+        [self.heartbeatInterval, self.probeInterval].reduce(0) { sum, interval in
+            sum + (interval.map { Int((span / $0).rounded(.up)) } ?? 0)
+        }
     }
 
     // MARK: Permits

@@ -10,8 +10,9 @@ struct SessionPolicy: Sendable, Equatable {
     /// A connection that was ready for so long clears the backoff.
     var stableAfter: Duration = .seconds(60)
     var helloTimeout: Duration = .seconds(20)
-    /// What HELLO may ask for. More beats than two a second would use up what a connection may send.
-    var heartbeatIntervals: ClosedRange<Duration> = .milliseconds(100)...(.seconds(3_600))
+    /// What HELLO may ask for. Of the 120 payloads that a connection may send in 60 s, 60 are beats then and 30 those
+    /// of a probe; with more than that the beats themselves, or commands, would find no room (``SendBudget``).
+    var heartbeatIntervals: ClosedRange<Duration> = .seconds(1)...(.seconds(3_600))
     /// From IDENTIFY or RESUME to READY or RESUMED. Long, since Discord answers late in an outage.
     var readyTimeout: Duration = .seconds(180)
     /// Discord's rule before a new IDENTIFY after op 9 (docs until 2022, and staff since).

@@ -49,6 +49,7 @@ extension ShardSlot {
             }
             guard let interval = hello?.interval else { return self.malformed("Hello without a usable interval") }
             let actions = self.session.receivedHello(interval: interval, now: .now)
+            self.budget.keepRoom(for: self.session.heartbeats(in: SendBudget.window))
             // The first beat's time is new.
             self.schedule()
             return actions
