@@ -58,7 +58,8 @@ package final class ShardMetrics: Sendable {
         self.gaps = registry.counter(
             "flotilla_shard_gaps_total", help: "Gap records that every lane has.")
         self.brokerBlocked = registry.gauge(
-            "flotilla_shard_broker_blocked", help: "1 while a broker connection takes no publishes.")
+            "flotilla_shard_broker_blocked",
+            help: "Broker connections, one for each event loop, that take no publishes.")
         self.planInvalid = registry.gauge(
             "flotilla_shard_plan_invalid", help: "1 while the publish plan's file can't be used.")
         self.bufferedBytes = registry.gauge("flotilla_shard_buffered_bytes", help: "Bytes of events not yet confirmed.")

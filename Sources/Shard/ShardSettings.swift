@@ -14,7 +14,7 @@ package struct ShardSettings: Sendable {
     let memberToken: Secret
     let registration: MemberRegistration
     let tokens: ApplicationTokens
-    private(set) var broker: AMQPConfiguration?
+    var broker: AMQPConfiguration?
     let eventLoops: Int
     let bufferBytes: Int
     var slot: SlotSettings

@@ -3,6 +3,15 @@ import Testing
 
 @Suite("Metrics")
 struct MetricRegistryTests {
+    @Test func `What several threads count in a gauge adds up`() async {
+        let gauge = Gauge()
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 { group.addTask { for _ in 0..<1_000 { gauge.add(1.5) } } }
+            for _ in 0..<8 { group.addTask { for _ in 0..<1_000 { gauge.add(-1) } } }
+        }
+        #expect(gauge.value == 4_000)
+    }
+
     @Test func `Counters, gauges and histograms are written as Prometheus reads them`() {
         let registry = MetricRegistry()
         registry.counter("flotilla_a_total", help: "A.", labels: ["kind": "x\"y"]).increment(by: 3)

@@ -126,6 +126,9 @@ final class LanePublisher {
 
     // MARK: Publishing
 
+    /// More at once than a channel takes would be refused again and again.
+    private static let mostTogether = 1_024
+
     private func flush() {
         if self.settings.discards { return self.discard() }
         guard case .open(let channel, _) = self.link, let exchange, !self.isBlocked, channel.isWritable,
@@ -141,7 +144,12 @@ final class LanePublisher {
             }
             self.scheduleRetry(of: source, now: now)
         }
-        if !messages.isEmpty { self.publish(messages, sent, through: channel, now: now) }
+        for first in stride(from: 0, to: messages.count, by: Self.mostTogether) {
+            let part = first..<min(first + Self.mostTogether, messages.count)
+            guard self.publish(Array(messages[part]), Array(sent[part]), through: channel, now: now) else {
+                return self.takeBack(sent[first...], now: now)
+            }
+        }
     }
 
     private func takeWaiting() -> [any BatchSource] {
@@ -151,22 +159,30 @@ final class LanePublisher {
         return waiting
     }
 
-    private func publish(_ messages: [AMQPMessage], _ sent: [InFlight], through channel: AMQPChannel, now: Instant) {
+    /// - Returns: false when none of them has left.
+    private func publish(
+        _ messages: [AMQPMessage], _ sent: [InFlight], through channel: AMQPChannel, now: Instant
+    ) -> Bool {
         do {
             let first = try channel.publish(messages)
             if self.inFlight.isEmpty { self.firstTag = first }
             self.inFlight.append(contentsOf: sent)
             self.metrics.messages.increment(by: sent.count)
             if self.stallCheck == nil { self.checkForStall(in: self.settings.confirmTimeout) }
+            return true
         } catch {
-            for entry in sent { entry.source.settled(entry.batch, as: .lost, now: now) }
-            for entry in sent { self.queue(entry.source) }
             // Too much waits for the socket or for confirms: `writabilityChanged` and confirms call again. A closed
             // channel tells itself.
             if error.code != .backpressure {
                 self.logger.warning("can't publish", metadata: ["broker.error": "\(error)"])
             }
+            return false
         }
+    }
+
+    private func takeBack(_ sent: ArraySlice<InFlight>, now: Instant) {
+        for entry in sent { entry.source.settled(entry.batch, as: .lost, now: now) }
+        for entry in sent { self.queue(entry.source) }
     }
 
     private func discard() {
@@ -271,7 +287,7 @@ final class LanePublisher {
     func changeBlocked(_ isBlocked: Bool) {
         guard self.isBlocked != isBlocked else { return }
         self.isBlocked = isBlocked
-        self.metrics.brokerBlocked.set(isBlocked ? 1 : 0)
+        self.metrics.brokerBlocked.add(isBlocked ? 1 : -1)
         guard !isBlocked else { return }
         self.unblockedAt = .now
         self.turn.begin()

@@ -20,9 +20,7 @@ extension ShardSlot {
             self.session.receivedEvent()
             self.publisher.changeBufferedBytes(by: self.pipeline.assembler.bufferedBytes - before)
             if !self.isInLine, self.pipeline.assembler.hasWaiting { self.publisher.hasWork(self) }
-            if !self.publisher.hasRoom || self.pipeline.unsettledEvents >= self.settings.mostUnsettled {
-                self.pauseReading()
-            }
+            if !self.publisher.hasRoom { self.pauseReading() }
         case .filtered:
             turn.events += 1
             turn.filtered += 1
@@ -34,6 +32,8 @@ extension ShardSlot {
         case .repeated: turn.repeated += 1
         case .unexpected: self.metrics.malformed.increment()
         }
+        // Also by events that go nowhere: they too are replayed from the watermark.
+        if self.pipeline.unsettledEvents >= self.settings.mostUnsettled { self.pauseReading() }
     }
 
     func count(_ slice: FrameSlice, of bytes: UnsafeRawBufferPointer, kind: EventRule.Kind) {
@@ -68,6 +68,7 @@ extension ShardSlot {
         // Whoever falls silent has to have been heard up to where the other one began.
         let isHeard = told.map { !$0.lanes.isEmpty || $0.commands } ?? false
         self.session.probe(every: isHeard ? self.settings.probeInterval : nil, now: .now)
+        self.budget.keepRoom(for: self.session.heartbeats(in: SendBudget.window))
         self.schedule()
     }
 
@@ -106,10 +107,7 @@ extension ShardSlot: BatchSource {
     /// Whether a batch may leave: a worker is to find in the cache what an event tells.
     private func publishGate(_ batch: inout EventBatch) -> Bool {
         guard batch.cacheTicket > 0, let cache = self.cache else { return true }
-        return cache.mayLeave(&batch) { [weak self] in
-            guard let self else { return }
-            self.publisher.hasWork(self)
-        }
+        return cache.mayLeave(&batch) { [weak self] in self?.cacheSettled() }
     }
 
     func settled(_ batch: EventBatch, as outcome: BatchOutcome, now: Instant) {
