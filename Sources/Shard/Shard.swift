@@ -37,13 +37,14 @@ package func makeShard(
     var services: [any Service] = []
     let replies = ControlReplies(exchange: settings.control.replies, metrics: shardMetrics, logger: logger)
     let cacheMetrics = CacheMetrics(metrics)
+    let takeoverRoom = TakeoverRoom(mostBytes: settings.slot.cache?.takeoverBytes ?? 0, metrics: cacheMetrics)
     for _ in 0..<settings.eventLoops {
         let eventLoop = group.next()
         let redis = settings.slot.cache.flatMap { makeCacheClient($0, settings, eventLoop, logger) }
         if let redis { services.append(redis) }
         let loop = ShardLoop(
             eventLoop: eventLoop, settings: settings.slot, capacity: settings.bufferBytes / settings.eventLoops,
-            metrics: shardMetrics, cache: redis.map { ($0, cacheMetrics) },
+            metrics: shardMetrics, cache: redis.map { ($0, cacheMetrics, takeoverRoom) },
             answer: { replies.answer($0, to: $1) }, logger: logger
         ) { fence.fenced($0) }
         loops.append(loop)

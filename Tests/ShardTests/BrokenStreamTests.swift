@@ -1,5 +1,6 @@
 import Gateway
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Shard
@@ -53,7 +54,7 @@ struct BrokenStreamTests {
             second.resumed(6)
             try await stage.topology.waitFor(sequences: 1...6)
             #expect(stage.topology.sequences.sorted() == Array(1...6))
-            #expect(first.isClosed)
+            try await eventually("the end of the first connection") { first.isClosed }
         }
     }
 }

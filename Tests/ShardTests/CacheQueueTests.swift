@@ -63,8 +63,62 @@ struct CacheQueueTests {
         #expect(hasWaived.0 == false && hasWaived.1 && queue.isSettled(first))
         let second = Self.write(&queue, at: due)
         #expect(queue.isAway && queue.isSettled(second))
-        _ = queue.answered(chunk.number, now: due + .seconds(1))
+        _ = queue.answered(chunk.number, now: due + .milliseconds(10))
         #expect(!queue.isAway && !queue.isSettled(second))
+        #expect(queue.nextDeadline(hasWaiters: true) == due + .milliseconds(50))
+    }
+
+    @Test func `Once Redis is back, what it missed neither makes it slow nor shortens anybody's patience`() throws {
+        var queue = CacheQueue()
+        _ = Self.write(&queue)
+        let first = try #require(queue.takeReady(now: Self.now).first)
+        queue.failed(first.number, now: Self.now)
+        let early = Self.write(&queue, at: Self.now + .milliseconds(20))
+        let retry = Self.now + .milliseconds(100)
+        #expect(queue.takeReady(now: retry).count == 1)
+        let back = Self.now + .milliseconds(110)
+        _ = queue.answered(first.number, now: back)
+        let late = Self.write(&queue, at: back)
+        #expect(queue.isSettled(early) && !queue.isSettled(late))
+        #expect(queue.nextDeadline(hasWaiters: true) == back + .milliseconds(50))
+        let chunks = queue.takeReady(now: back)
+        #expect(queue.nextDeadline(hasWaiters: true) == back + .milliseconds(50))
+        let hasWaived = queue.waive(now: back + .milliseconds(49))
+        #expect(!hasWaived && !queue.isAway && !queue.isSettled(late))
+        for chunk in chunks { _ = queue.answered(chunk.number, now: back + .milliseconds(49)) }
+        #expect(queue.isEmpty && queue.isSettled(late))
+    }
+
+    @Test func `What goes again while later writes are on their way is not settled by them`() throws {
+        var queue = CacheQueue()
+        var chunks: [CacheQueue.Chunk] = []
+        var tickets: [UInt64] = []
+        for step in 0..<3 {
+            let time = Self.now + .milliseconds(step)
+            tickets.append(Self.write(&queue, at: time))
+            chunks += queue.takeReady(now: time)
+        }
+        queue.failed(chunks[0].number, now: Self.now + .milliseconds(3))
+        _ = queue.answered(chunks[1].number, now: Self.now + .milliseconds(4))
+        for _ in 0..<2 {
+            #expect(!queue.isAway && !queue.isSettled(tickets[0]) && !queue.isAnswered(tickets[2]))
+            #expect(queue.nextDeadline(hasWaiters: true) == Self.now + .milliseconds(50))
+            _ = queue.takeReady(now: Self.now + .milliseconds(4))
+        }
+    }
+
+    @Test func `Redis is not slow any more when all is answered, in whatever order`() throws {
+        var queue = CacheQueue()
+        var chunks: [CacheQueue.Chunk] = []
+        for _ in 0..<2 {
+            _ = Self.write(&queue)
+            chunks += queue.takeReady(now: Self.now)
+        }
+        let late = Self.now + .milliseconds(60)
+        let hasWaived = queue.waive(now: late)
+        #expect(hasWaived && queue.isAway)
+        for chunk in chunks.reversed() { _ = queue.answered(chunk.number, now: late) }
+        #expect(queue.isEmpty && !queue.isAway)
     }
 
     @Test func `What failed goes again, in order, one chunk first`() throws {
@@ -117,6 +171,7 @@ struct CacheQueueTests {
     @Test func `Commands that nobody waits for hold nobody up`() throws {
         var queue = CacheQueue()
         #expect(queue.add(slot: 1, purpose: .note, now: Self.now) { $0.append("PING") })
+        #expect(queue.nextDeadline(hasWaiters: true) == nil)
         let chunk = try #require(queue.takeReady(now: Self.now).first)
         let hasWaived = queue.waive(now: Self.now + .seconds(9))
         #expect(!hasWaived && !queue.isAway)

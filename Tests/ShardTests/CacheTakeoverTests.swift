@@ -29,7 +29,7 @@ struct CacheTakeoverTests {
     private static let silent = lanes([], kept: [])
 
     @Test func `What came since a lane was joined is written when it is taken over, lane by lane`() {
-        var takeover = CacheTakeover()
+        var takeover = CacheTakeover(room: TakeoverRoom(mostBytes: 64 << 20))
         let joined = Self.lanes([0, 1], kept: [])
         Self.hold(1, lane: 0, in: &takeover)
         let nothing = Self.due(&takeover, from: Self.silent, to: joined)
@@ -50,30 +50,30 @@ struct CacheTakeoverTests {
 
     @Test func `Nothing is whole that was not heard from the beginning`() {
         // Granted in the middle.
-        var granted = CacheTakeover()
+        var granted = CacheTakeover(room: TakeoverRoom(mostBytes: 64 << 20))
         let joined = Self.lanes([0], kept: [])
         let kept = Self.lanes([0], kept: [0])
         let late = Self.due(&granted, from: joined, to: kept)
         #expect(late.isEmpty && !granted.isWhole(lane: 0))
         // Without a session.
-        var deaf = CacheTakeover()
+        var deaf = CacheTakeover(room: TakeoverRoom(mostBytes: 64 << 20))
         _ = deaf.lanesChanged(from: Self.silent, to: joined, hasSession: false)
         Self.hold(1, lane: 0, in: &deaf)
         let unheard = Self.due(&deaf, from: joined, to: kept)
         #expect(unheard.isEmpty && !deaf.isWhole(lane: 0))
         // Kept at once.
-        var sudden = CacheTakeover()
+        var sudden = CacheTakeover(room: TakeoverRoom(mostBytes: 64 << 20))
         let atOnce = Self.due(&sudden, from: Self.silent, to: kept)
         #expect(atOnce.isEmpty && !sudden.isWhole(lane: 0))
         // Another session.
-        var lost = CacheTakeover()
+        var lost = CacheTakeover(room: TakeoverRoom(mostBytes: 64 << 20))
         _ = lost.lanesChanged(from: Self.silent, to: joined, hasSession: true)
         Self.hold(1, lane: 0, in: &lost)
         lost.sessionEnded()
         let ended = Self.due(&lost, from: joined, to: kept)
         #expect(ended.isEmpty && !lost.isWhole(lane: 0))
         // Too much.
-        var full = CacheTakeover()
+        var full = CacheTakeover(room: TakeoverRoom(mostBytes: 64 << 20))
         _ = full.lanesChanged(from: Self.silent, to: joined, hasSession: true)
         for sequence in 1...9 as ClosedRange<Int64> {
             Self.hold(sequence, lane: 0, bytes: CacheTakeover.mostBytes / 8, in: &full)
@@ -82,8 +82,37 @@ struct CacheTakeoverTests {
         #expect(dropped.isEmpty && !full.isWhole(lane: 0))
     }
 
+    @Test func `All slots together hold no more than the process has room for`() {
+        let room = TakeoverRoom(mostBytes: 100_000)
+        let joined = Self.lanes([0], kept: [])
+        let kept = Self.lanes([0], kept: [0])
+        var first = CacheTakeover(room: room)
+        var second = CacheTakeover(room: room)
+        _ = first.lanesChanged(from: Self.silent, to: joined, hasSession: true)
+        _ = second.lanesChanged(from: Self.silent, to: joined, hasSession: true)
+        Self.hold(1, lane: 0, bytes: 30_000, in: &first)
+        Self.hold(1, lane: 0, in: &second)
+        #expect((30_000...100_000).contains(room.bytes))
+        Self.hold(2, lane: 0, bytes: 90_000, in: &second)
+        // It has given up, and the other one has room for more.
+        Self.hold(3, lane: 0, in: &second)
+        Self.hold(2, lane: 0, bytes: 30_000, in: &first)
+        let ofSecond = Self.due(&second, from: joined, to: kept)
+        #expect(ofSecond.isEmpty && !second.isWhole(lane: 0))
+        let ofFirst = Self.due(&first, from: joined, to: kept)
+        #expect(ofFirst == [1, 2] && first.isWhole(lane: 0))
+        #expect(room.bytes == 0)
+        // Whoever loses its session or is let go of leaves its room to others.
+        var third = CacheTakeover(room: room)
+        _ = third.lanesChanged(from: Self.silent, to: joined, hasSession: true)
+        Self.hold(1, lane: 0, bytes: 30_000, in: &third)
+        #expect(room.bytes > 0)
+        third.sessionEnded()
+        #expect(room.bytes == 0)
+    }
+
     @Test func `What is called off is forgotten`() {
-        var takeover = CacheTakeover()
+        var takeover = CacheTakeover(room: TakeoverRoom(mostBytes: 64 << 20))
         let joined = Self.lanes([0], kept: [])
         _ = takeover.lanesChanged(from: Self.silent, to: joined, hasSession: true)
         Self.hold(1, lane: 0, in: &takeover)

@@ -4,6 +4,7 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import TestSupport
+import Testing
 
 /// A gateway that a test plays by hand: it hears every connection and says what the test wants.
 final class ScriptedDiscord: Sendable {
@@ -75,6 +76,20 @@ final class ScriptedConnection: GatewayConnectionDelegate {
         try await eventually("op \(op) from the client") { !self.texts(op: op).isEmpty }
         let object = try JSONSerialization.jsonObject(with: Data(self.texts(op: op)[0].utf8)) as? [String: Any]
         return object?["d"] as? [String: Any] ?? [:]
+    }
+
+    /// Asks for a heartbeat, and returns it once it is there. A connection may send 120 payloads in a minute.
+    func beat() async throws -> String {
+        let before = self.texts(op: 1).count
+        self.send(#"{"op":1,"d":null}"#)
+        try await eventually("a heartbeat") { self.texts(op: 1).count > before }
+        return self.texts(op: 1)[before]
+    }
+
+    /// Waits until the client has closed with this code: what it does elsewhere may be seen before its close frame.
+    func closed(with code: UInt16) async throws {
+        try await eventually("the close") { self.isClosed }
+        #expect(self.closeCode == code)
     }
 
     func send(_ text: String) { self.connection.send(ByteBuffer(string: text)) }

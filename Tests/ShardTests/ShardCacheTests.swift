@@ -88,7 +88,8 @@ struct ShardCacheTests {
         configure: @escaping (inout ShardSettings) -> Void = { _ in },
         _ body: (Stage) async throws -> Void
     ) async throws {
-        let configuration = try RedisConfiguration(url: TestEnvironment.redisURL)
+        var configuration = try RedisConfiguration(url: TestEnvironment.redisURL)
+        configuration.commandTimeout = .seconds(20)
         let proxy = FaultProxy(to: configuration.endpoints[0].host, port: configuration.endpoints[0].port)
         try await proxy.start()
         let slot = Slot(application: Snowflake(rawValue: .random(in: 1 << 40...1 << 60)), generation: 1, shard: 0)
@@ -108,6 +109,8 @@ struct ShardCacheTests {
                 test, settings: environment,
                 configure: { settings in
                     settings.slot.cache?.checkInterval = .milliseconds(100)
+                    // An event is never seen before its write, unless Redis is away.
+                    settings.slot.cache?.limits.patience = .seconds(20)
                     configure(&settings)
                 }
             ) { process in
@@ -305,6 +308,23 @@ struct ShardCacheTests {
         }
     }
 
+    @Test func `A guild is unsure when there was no room to hold what changed before it was taken over`() async throws {
+        try await Self.run("takeover-room", configure: { $0.slot.cache?.takeoverBytes = 100 }) { stage in
+            let generations = try await Generations(stage)
+            let new = try await generations.begin("new", connection: 1)
+            try await generations.publish([1], cached: [])
+            new.send(Self.rename(1, s: 3, to: "pier"))
+            try await generations.waitForWatermark(3, of: generations.slot)
+            try await generations.publish([1], cached: [1])
+            new.send(Self.rename(1, s: 4, to: "quay"))
+            try await generations.waitForWatermark(4, of: generations.slot)
+            #expect(try await generations.channel(1) == "quay")
+            #expect(try await stage.status(1) == .unsure)
+            let metrics = stage.process.metrics.prometheusText()
+            #expect(metrics.contains("flotilla_shard_cache_held_overflows_total 1"))
+        }
+    }
+
     @Test func `The old state travels with the event`() async throws {
         let plan = try TemporaryDirectory("plan")
         let path = "\(plan.path)/plan.json"
@@ -346,7 +366,7 @@ struct ShardCacheTests {
     }
 
     @Test func `A Redis that hangs holds events back for a moment only`() async throws {
-        try await Self.run("stall") { stage in
+        try await Self.run("stall", configure: { $0.slot.cache?.limits.patience = .milliseconds(50) }) { stage in
             let connection = try await stage.begin(guilds: [1])
             connection.send(Self.create(1, s: 2))
             try await stage.wait(for: .warm, 1)

@@ -139,7 +139,7 @@ struct ShardReshardTests {
             stage.coordinator.change { $0.grants = $0.grants.filter { $0.slot == Self.new } }
             try await stage.coordinator.publish(nil)
             try await eventually("the old one is let go of") { stage.coordinator.told(Self.old) == nil }
-            #expect(overlap.old.closeCode == 4000)
+            try await overlap.old.closed(with: 4000)
             overlap.new.message(last + 1, guild: 31 << 22)
             try await stage.topology.waitFor(sequences: [last + 1])
         }
@@ -255,7 +255,7 @@ struct ShardReshardTests {
             let final = try #require(stage.coordinator.now.final)
             #expect(final.draining && final.slots.map(\.status) == [.released])
             #expect(final.slots.first?.session?.sequence == 100)
-            #expect(first.closeCode == 4000)
+            try await first.closed(with: 4000)
             #expect(stage.coordinator.now.incarnation == 1)
         }
     }

@@ -10,6 +10,8 @@ final class CacheMetrics: Sendable {
     let waived: Counter
     let doubted: Counter
     let seconds: Histogram
+    let heldBytes: Gauge
+    let heldOverflows: Counter
     private let queuedBytes: Gauge
     private let queued = Atomic<Int>(0)
 
@@ -28,6 +30,11 @@ final class CacheMetrics: Sendable {
             "flotilla_shard_cache_doubted_total", help: "Guilds marked as unsure.")
         self.seconds = registry.histogram(
             "flotilla_shard_cache_seconds", help: "From a guild change to Redis' answer.")
+        self.heldBytes = registry.gauge(
+            "flotilla_shard_cache_held_bytes", help: "Memory of guild changes that wait for their guilds' takeover.")
+        self.heldOverflows = registry.counter(
+            "flotilla_shard_cache_held_overflows_total",
+            help: "Times that a slot had no room for them, so that guilds become unsure when they are taken over.")
         self.queuedBytes = registry.gauge(
             "flotilla_shard_cache_queued_bytes", help: "Bytes of cache writes without an answer.")
     }

@@ -59,8 +59,8 @@ struct CacheQueue: Sendable {
     private let limits: Limits
     private var link = Link.up
     private var open: Chunk?
+    /// By number, as are those that are on their way.
     private var waiting: Deque<Chunk> = []
-    /// On their way, in order.
     private var sent: Deque<Chunk> = []
     private var nextNumber: UInt64 = 0
     private(set) var bytes = 0
@@ -117,7 +117,7 @@ struct CacheQueue: Sendable {
             if let open = self.open.take() { self.waiting.append(open) }
             let ready = Array(self.waiting)
             self.waiting.removeAll()
-            self.sent.append(contentsOf: ready)
+            for chunk in ready { Self.insert(chunk, into: &self.sent) }
             return ready
         case .down(let retryAt, let failures):
             guard retryAt <= now, self.sent.isEmpty else { return [] }
@@ -142,10 +142,19 @@ struct CacheQueue: Sendable {
         self.sent[index].isDone = true
         let chunk = self.sent[index]
         self.bytes -= chunk.pipeline.byteCount
+        let wasAway = self.isAway
         self.link = .up
-        if now - chunk.openedAt < self.limits.patience || self.sent.count == 1 { self.isSlow = false }
         while self.sent.first?.isDone == true { self.sent.removeFirst() }
+        if now - chunk.openedAt < self.limits.patience || self.sent.isEmpty { self.isSlow = false }
+        if wasAway, !self.isAway { self.cameBack(now: now) }
         return chunk
+    }
+
+    /// Whoever had waited for long enough meanwhile has left, and says nothing of how fast Redis is now. What comes
+    /// from now on gets a chunk of its own, since a chunk's time begins with its first write.
+    private mutating func cameBack(now: Instant) {
+        if let open = self.open.take() { self.waiting.append(open) }
+        self.waivedTicket = max(self.waivedTicket, self.overdueTicket(now: now))
     }
 
     /// Redis did not do it, or nobody knows: it goes again.
@@ -153,8 +162,7 @@ struct CacheQueue: Sendable {
         guard let index = self.sent.firstIndex(where: { $0.number == number }), !self.sent[index].isDone else { return }
         let chunk = self.sent.remove(at: index)
         while self.sent.first?.isDone == true { self.sent.removeFirst() }
-        let position = self.waiting.firstIndex { $0.number > chunk.number } ?? self.waiting.endIndex
-        self.waiting.insert(chunk, at: position)
+        Self.insert(chunk, into: &self.waiting)
         let failures: Int
         switch self.link {
         case .up: failures = 1
@@ -166,19 +174,30 @@ struct CacheQueue: Sendable {
         self.link = .down(retryAt: now + wait, failures: failures)
     }
 
+    /// Mostly at the end.
+    private static func insert(_ chunk: Chunk, into chunks: inout Deque<Chunk>) {
+        let before = chunks.lastIndex { $0.number < chunk.number }
+        chunks.insert(chunk, at: before.map { $0 + 1 } ?? chunks.startIndex)
+    }
+
     // MARK: Waiting
 
     /// Whether an event with this ticket may leave.
     func isSettled(_ ticket: UInt64) -> Bool {
-        ticket <= self.waivedTicket || self.isAway || ticket < self.firstOpenTicket
+        ticket <= self.waivedTicket || self.isAway || self.isAnswered(ticket)
     }
 
-    /// Tickets below this one are answered.
-    private var firstOpenTicket: UInt64 {
-        for chunk in self.sent where !chunk.isDone && chunk.lastTicket > 0 { return self.firstTicket(of: chunk) }
-        for chunk in self.waiting where chunk.lastTicket > 0 { return self.firstTicket(of: chunk) }
-        if let open, open.lastTicket > 0 { return self.firstTicket(of: open) }
-        return .max
+    /// Whether Redis has answered this write and all before it.
+    func isAnswered(_ ticket: UInt64) -> Bool {
+        self.firstChunk(after: 0).map { ticket < self.firstTicket(of: $0) } ?? true
+    }
+
+    /// The earliest chunk without an answer that holds a write with a ticket above this one.
+    private func firstChunk(after ticket: UInt64) -> Chunk? {
+        let sent = self.sent.first { !$0.isDone && $0.lastTicket > ticket }
+        let waiting = self.waiting.first { $0.lastTicket > ticket }
+        if let sent, let waiting { return sent.number < waiting.number ? sent : waiting }
+        return sent ?? waiting ?? self.open.flatMap { $0.lastTicket > ticket ? $0 : nil }
     }
 
     private func firstTicket(of chunk: Chunk) -> UInt64 {
@@ -190,17 +209,22 @@ struct CacheQueue: Sendable {
 
     /// Lets go of those who have waited for long enough. Returns whether there were any.
     mutating func waive(now: Instant) -> Bool {
-        let before = self.waivedTicket
-        func isOverdue(_ chunk: Chunk) -> Bool {
-            chunk.lastTicket > 0 && !chunk.isDone && now - chunk.openedAt >= self.limits.patience
-        }
-        for chunk in self.sent where isOverdue(chunk) { self.waivedTicket = max(self.waivedTicket, chunk.lastTicket) }
-        for chunk in self.waiting where isOverdue(chunk) {
-            self.waivedTicket = max(self.waivedTicket, chunk.lastTicket)
-        }
-        guard self.waivedTicket > before else { return false }
+        let overdue = self.overdueTicket(now: now)
+        guard overdue > self.waivedTicket else { return false }
+        self.waivedTicket = overdue
         self.isSlow = true
         return true
+    }
+
+    /// The last ticket of those who have waited for long enough; 0: nobody has.
+    private func overdueTicket(now: Instant) -> UInt64 {
+        func isOverdue(_ chunk: Chunk) -> Bool { !chunk.isDone && now - chunk.openedAt >= self.limits.patience }
+        let last = [
+            self.sent.last { isOverdue($0) && $0.lastTicket > 0 },
+            self.waiting.last { isOverdue($0) && $0.lastTicket > 0 },
+            self.open.flatMap { isOverdue($0) ? $0 : nil },
+        ]
+        return last.reduce(0) { max($0, $1?.lastTicket ?? 0) }
     }
 
     /// When something is to be done that no answer brings about.
@@ -208,11 +232,9 @@ struct CacheQueue: Sendable {
     /// - Parameter hasWaiters: whether an event waits.
     func nextDeadline(hasWaiters: Bool) -> Instant? {
         var deadlines: [Instant] = []
-        if hasWaiters {
-            let first =
-                self.sent.first { !$0.isDone && $0.lastTicket > 0 } ?? self.waiting.first { $0.lastTicket > 0 }
-                ?? self.open
-            if let first { deadlines.append(first.openedAt + self.limits.patience) }
+        // Those that nobody waits for any more have no deadline: it would be over, again and again.
+        if hasWaiters, let first = self.firstChunk(after: self.waivedTicket) {
+            deadlines.append(first.openedAt + self.limits.patience)
         }
         if case .down(let retryAt, _) = self.link, self.sent.isEmpty { deadlines.append(retryAt) }
         return deadlines.min()

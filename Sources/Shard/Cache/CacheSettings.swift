@@ -7,6 +7,8 @@ struct CacheSettings: Sendable {
     var redis: RedisConfiguration
     var kinds = CacheKinds()
     var limits = CacheQueue.Limits()
+    /// Memory of what all slots of the process hold until they take guilds over.
+    var takeoverBytes = 64 << 20
     /// How often it is looked whether Redis was flushed, and writes that are missing are looked after.
     var checkInterval: Duration = .seconds(1)
     /// How long a guild that READY or a lost session has made unsure waits for GUILD_CREATE before REST is asked.
@@ -35,6 +37,9 @@ struct CacheSettings: Sendable {
         let megabytes = reader.int(
             "cache.queue", default: 16, in: 1...4_096,
             help: "MiB of cache writes without an answer, for each thread, past which writes are skipped.")
+        let takeoverMegabytes = reader.int(
+            "cache.takeover", default: 64, in: 1...65_536,
+            help: "MiB of guild changes held by all slots until they take the guilds over.")
         let patience = reader.duration(
             "cache.wait", default: .milliseconds(50), in: .milliseconds(1)...(.seconds(5)),
             help: "How long an event waits for its write to the cache at most.")
@@ -51,5 +56,6 @@ struct CacheSettings: Sendable {
         self.kinds.presenceBound = .init(seconds: Int(presenceTime / .seconds(1)), count: mostPresences)
         self.limits.bytes = megabytes << 20
         self.limits.patience = patience
+        self.takeoverBytes = takeoverMegabytes << 20
     }
 }

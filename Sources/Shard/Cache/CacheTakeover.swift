@@ -13,17 +13,25 @@ struct CacheTakeover: Sendable {
         let guild: UInt64
         let sequence: Int64
         let data: ByteBuffer
+
+        /// What it takes of memory, about.
+        var bytes: Int { MemoryLayout<Entry>.stride + self.data.storageCapacity }
     }
 
-    /// Of entries. Past it they are given up, and guilds become unsure when they are taken over.
+    /// Of a slot's entries. Past it, or when the process has no room, they are given up, and guilds become unsure when
+    /// they are taken over.
     static let mostBytes = 8 << 20
 
+    private let room: TakeoverRoom
     private var entries: Deque<Entry> = []
+    /// Taken of the process' room.
     private var bytes = 0
     /// Lanes that all entries since their beginning are here of.
     private var held: Set<Int> = []
     /// Lanes that were taken over with nothing missing.
     private var whole: Set<Int> = []
+
+    init(room: TakeoverRoom) { self.room = room }
 
     /// Whether the first write to one of the lane's guilds follows the other generation's last one.
     func isWhole(lane: Int) -> Bool { self.whole.contains(lane) }
@@ -48,7 +56,9 @@ struct CacheTakeover: Sendable {
         }
         let due = self.entries.filter { next.keeps(guild: $0.guild) }
         self.entries = self.entries.filter { self.held.contains(next.lane(of: $0.guild)) }
-        self.bytes = self.entries.reduce(0) { $0 + $1.data.readableBytes }
+        let bytes = self.entries.reduce(0) { $0 + $1.bytes }
+        self.room.giveBack(self.bytes - bytes)
+        self.bytes = bytes
         return Array(due)
     }
 
@@ -57,13 +67,16 @@ struct CacheTakeover: Sendable {
         _ event: CacheEvent, of guild: UInt64, lane: Int, sequence: Int64, data: UnsafeRawBufferPointer
     ) {
         guard self.held.contains(lane) else { return }
-        guard self.bytes + data.count <= Self.mostBytes else { return self.giveUp() }
-        self.bytes += data.count
-        self.entries.append(
-            Entry(event: event, guild: guild, sequence: sequence, data: ByteBuffer(bytes: data)))
+        let entry = Entry(event: event, guild: guild, sequence: sequence, data: ByteBuffer(bytes: data))
+        guard self.bytes + entry.bytes <= Self.mostBytes, self.room.take(entry.bytes) else {
+            self.room.overflowed()
+            return self.giveUp()
+        }
+        self.bytes += entry.bytes
+        self.entries.append(entry)
     }
 
-    /// The next session begins with what this one missed.
+    /// The next session begins with what this one missed. Also when the slot is let go of: the room is others' then.
     mutating func sessionEnded() {
         self.giveUp()
         self.whole.removeAll()
@@ -71,6 +84,7 @@ struct CacheTakeover: Sendable {
 
     private mutating func giveUp() {
         self.entries.removeAll()
+        self.room.giveBack(self.bytes)
         self.bytes = 0
         self.held.removeAll()
     }

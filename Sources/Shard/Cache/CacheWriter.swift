@@ -13,12 +13,15 @@ final class CacheWriter {
     let eventLoop: any EventLoop
     let settings: CacheSettings
     let metrics: CacheMetrics
+    let takeoverRoom: TakeoverRoom
     let logger: Logger
     var recent = RecentMembers()
     private let redis: RedisClient
     private var queue: CacheQueue
     private var slots: [Int: GuildSlotCache] = [:]
     private var lastSlot = 0
+    /// Slots that were let go of, and until when their answers are still heard: guilds may become unsure by them.
+    private var ended: [Int: (slot: GuildSlotCache, until: Instant)] = [:]
     /// Slots with events that wait, and how to wake each.
     private var waiters: [Int: () -> Void] = [:]
     private var flushIsScheduled = false
@@ -30,11 +33,15 @@ final class CacheWriter {
     private var marked: Set<CacheKeys> = []
     private var lastComplaint: Instant?
 
-    init(eventLoop: any EventLoop, settings: CacheSettings, redis: RedisClient, metrics: CacheMetrics, logger: Logger) {
+    init(
+        eventLoop: any EventLoop, settings: CacheSettings, redis: RedisClient, metrics: CacheMetrics,
+        takeoverRoom: TakeoverRoom, logger: Logger
+    ) {
         self.eventLoop = eventLoop
         self.settings = settings
         self.redis = redis
         self.metrics = metrics
+        self.takeoverRoom = takeoverRoom
         self.logger = logger
         self.queue = CacheQueue(limits: settings.limits)
     }
@@ -51,11 +58,23 @@ final class CacheWriter {
         return slot
     }
 
-    /// What the slot still has in the queue goes on its way.
+    /// What a slot leaves behind is looked after for so long.
+    private static let longestEnd: Duration = .seconds(600)
+
+    /// What the slot still has in the queue goes on its way, and what comes of it is heard.
     func remove(_ slot: GuildSlotCache) {
         self.slots[slot.number] = nil
         self.waiters[slot.number] = nil
-        if self.slots.isEmpty {
+        self.ended[slot.number] = (slot, .now + Self.longestEnd)
+        self.forgetEnded()
+    }
+
+    private func forgetEnded() {
+        if !self.ended.isEmpty {
+            let now = Instant.now
+            self.ended = self.ended.filter { !$0.value.slot.owesNothing && $0.value.until > now }
+        }
+        if self.slots.isEmpty, self.ended.isEmpty {
             self.checks?.cancel()
             self.checks = nil
         }
@@ -73,6 +92,7 @@ final class CacheWriter {
             self.metrics.skipped.increment()
             return false
         }
+        slot.callsUnderWay += 1
         self.flushSoon()
         return true
     }
@@ -111,9 +131,12 @@ final class CacheWriter {
             self.queue.failed(number, now: now)
         } else if let chunk = self.queue.answered(number, now: now) {
             self.metrics.seconds.record(now - chunk.openedAt)
-            for call in chunk.calls where call.result < results.count {
-                self.settle(call, results[call.result])
+            for call in chunk.calls {
+                let slot = self.slots[call.slot] ?? self.ended[call.slot]?.slot
+                slot?.callsUnderWay -= 1
+                if call.result < results.count { self.settle(call, results[call.result], of: slot) }
             }
+            self.forgetEnded()
         }
         self.tellQueuedBytes()
         self.wakeWaiters()
@@ -121,17 +144,17 @@ final class CacheWriter {
         self.schedule()
     }
 
-    private func settle(_ call: CacheQueue.Call, _ result: RESPValue) {
+    private func settle(_ call: CacheQueue.Call, _ result: RESPValue, of slot: GuildSlotCache?) {
         if let error = result.error { self.complain("Redis refuses a cache write", error) }
         switch call.purpose {
         case .write(let guild, let sequence, let ticket, let wantsOld, let isGone):
             self.metrics.writes.increment()
             let outcome = result.array.flatMap(WriteOutcome.init)
             if outcome?.isRefused == true { self.metrics.refused.increment() }
-            self.slots[call.slot]?.wrote(
+            slot?.wrote(
                 guild: guild, sequence: sequence, ticket: ticket, wantsOld: wantsOld, isGone: isGone, outcome: outcome)
         case .check(let guild, let fetchAfter):
-            self.slots[call.slot]?.checked(guild: guild, wasMarked: result.integer == 1, fetchAfter: fetchAfter)
+            slot?.checked(guild: guild, wasMarked: result.integer == 1, fetchAfter: fetchAfter)
         case .note: break
         }
     }
@@ -147,6 +170,7 @@ final class CacheWriter {
     // MARK: Waiting
 
     func isSettled(_ ticket: UInt64) -> Bool { self.queue.isSettled(ticket) }
+    func isAnswered(_ ticket: UInt64) -> Bool { self.queue.isAnswered(ticket) }
 
     func wait(_ slot: GuildSlotCache, wake: @escaping () -> Void) {
         guard self.waiters[slot.number] == nil else { return }
@@ -200,6 +224,8 @@ final class CacheWriter {
         var seen: Set<CacheKeys> = []
         for slot in self.slots.values where seen.insert(slot.keys).inserted { self.lookForMarker(slot) }
         for slot in self.slots.values { slot.settleDebts(isAway: self.isAway) }
+        for entry in self.ended.values { entry.slot.settleDebts(isAway: self.isAway) }
+        self.forgetEnded()
     }
 
     /// Redis has been flushed when the application's marker is gone.

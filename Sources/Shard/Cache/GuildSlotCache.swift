@@ -45,7 +45,11 @@ final class GuildSlotCache: SlotCache {
     private var completedMembers: UInt64?
     /// Whose guilds are kept. Two writers would contradict each other: the others are another generation's.
     private var published: PublishedLanes
-    private var takeover = CacheTakeover()
+    private var takeover: CacheTakeover
+    /// Of the last write.
+    private var lastTicket: UInt64 = 0
+    /// What the writer has of this slot that Redis did not answer; the writer counts.
+    var callsUnderWay = 0
     /// Asks the gateway for all members of a guild; `membersAnswered` tells what came of it.
     var askForMembers: ((_ guild: UInt64) -> Void)?
 
@@ -61,6 +65,7 @@ final class GuildSlotCache: SlotCache {
 
     init(number: Int, grant: SlotGrant, partition: LanePartition, writer: CacheWriter) {
         self.published = PublishedLanes(partition: partition)
+        self.takeover = CacheTakeover(room: writer.takeoverRoom)
         self.number = number
         self.grant = grant
         self.writer = writer
@@ -142,6 +147,7 @@ final class GuildSlotCache: SlotCache {
         wantsOld: Bool = false
     ) -> UInt64? {
         let ticket = self.writer.takeTicket()
+        self.lastTicket = ticket
         let isWhole = self.takeover.isWhole(lane: self.published.lane(of: guild))
         let before = self.written.updateValue(version.sequence, forKey: guild)
         if before == nil, plan.mode == .update { self.unheard.insert(guild) }
@@ -398,5 +404,24 @@ final class GuildSlotCache: SlotCache {
 
     // MARK: The end
 
-    func end() { self.writer.remove(self) }
+    func mayEnd(wake: @escaping () -> Void) -> Bool {
+        guard self.writer.isSettled(self.lastTicket) else {
+            self.writer.wait(self, wake: wake)
+            return false
+        }
+        return true
+    }
+
+    func end() -> Bool {
+        let isBehind = self.isBehind || !self.writer.isAnswered(self.lastTicket)
+        // The next owner's, who is told.
+        self.census = nil
+        self.askForMembers = nil
+        self.takeover.sessionEnded()
+        self.writer.remove(self)
+        return isBehind
+    }
+
+    /// Whether nothing is to come, or to be looked after, once the slot is let go of.
+    var owesNothing: Bool { self.callsUnderWay == 0 && self.debts.isEmpty }
 }

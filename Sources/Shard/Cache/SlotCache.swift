@@ -38,6 +38,12 @@ protocol SlotCache: AnyObject {
     /// Whether the cache lacks writes of events that are settled: told to the slot's next owner.
     var isBehind: Bool { get }
 
-    /// The slot is let go of.
-    func end()
+    /// Whether Redis has answered what the slot wrote, is away, or has had its time. When false, `wake` is called
+    /// later.
+    func mayEnd(wake: @escaping () -> Void) -> Bool
+
+    /// The slot is let go of. Answers that are still to come are heard all the same.
+    ///
+    /// - Returns: ``isBehind``, also when a write has no answer yet.
+    func end() -> Bool
 }

@@ -48,7 +48,7 @@ final class ShardLoop: Sendable {
         settings: SlotSettings,
         capacity: Int,
         metrics: ShardMetrics,
-        cache: (redis: RedisClient, metrics: CacheMetrics)? = nil,
+        cache: (redis: RedisClient, metrics: CacheMetrics, takeoverRoom: TakeoverRoom)? = nil,
         answer: @escaping ShardSlot.Answer = { _, _ in },
         logger: Logger,
         onFence: @escaping @Sendable (String) -> Void
@@ -70,7 +70,7 @@ final class ShardLoop: Sendable {
         eventLoop.execute { [core = self.core] in
             core.value.cache = CacheWriter(
                 eventLoop: eventLoop, settings: cacheSettings, redis: cache.redis, metrics: cache.metrics,
-                logger: logger)
+                takeoverRoom: cache.takeoverRoom, logger: logger)
         }
     }
 

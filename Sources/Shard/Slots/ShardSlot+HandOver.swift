@@ -67,7 +67,18 @@ extension ShardSlot {
             self.session.readingPaused(now: .now)
             self.schedule()
         }
-        if self.pipeline.isDrained { self.closeForHandOver() }
+        if self.pipeline.isDrained, self.cacheMayEnd { self.closeForHandOver() }
+    }
+
+    /// Events that are not published wait for no write: those of theirs are waited for here, as long as for any other.
+    private var cacheMayEnd: Bool {
+        self.cache?.mayEnd { [weak self] in self?.cacheSettled() } ?? true
+    }
+
+    /// What waited for the cache may go on.
+    func cacheSettled() {
+        self.publisher.hasWork(self)
+        if self.handOver != nil { self.continueHandOver() }
     }
 
     func closeForHandOver() {
@@ -109,8 +120,7 @@ extension ShardSlot {
         self.publisher.remove(self)
         self.publisher.changeBufferedBytes(by: -self.pipeline.assembler.bufferedBytes)
         self.pipeline.discardBuffer()
-        self.cacheIsBehind = self.cache?.isBehind ?? self.cacheIsBehind
-        self.cache?.end()
+        self.cacheIsBehind = self.cache?.end() ?? self.cacheIsBehind
         self.cache = nil
         self.presenceKeeper = nil
     }

@@ -1,0 +1,37 @@
+import Runtime
+import Synchronization
+
+/// The memory that all slots of a process together may fill with what they hold until they take guilds over.
+final class TakeoverRoom: Sendable {
+    /// Of memory, for the whole process.
+    let mostBytes: Int
+    private let metrics: CacheMetrics?
+    private let taken = Atomic<Int>(0)
+
+    init(mostBytes: Int, metrics: CacheMetrics? = nil) {
+        self.mostBytes = mostBytes
+        self.metrics = metrics
+    }
+
+    var bytes: Int { self.taken.load(ordering: .relaxed) }
+
+    /// False: there is no room; nothing was taken.
+    func take(_ bytes: Int) -> Bool {
+        let taken = self.taken.add(bytes, ordering: .relaxed).newValue
+        guard taken <= self.mostBytes else {
+            self.taken.subtract(bytes, ordering: .relaxed)
+            return false
+        }
+        self.metrics?.heldBytes.set(Double(taken))
+        return true
+    }
+
+    func giveBack(_ bytes: Int) {
+        guard bytes > 0 else { return }
+        let taken = self.taken.subtract(bytes, ordering: .relaxed).newValue
+        self.metrics?.heldBytes.set(Double(taken))
+    }
+
+    /// A slot had to give up what it held.
+    func overflowed() { self.metrics?.heldOverflows.increment() }
+}
