@@ -18,6 +18,9 @@ package struct ClusterPolicy: Sendable, Equatable {
     package var lanes = 32
     /// What a new leader gives members that it has not heard of: their calls to the last leader have to fail first.
     package var grace: Duration = .seconds(10)
+    /// How long a new leader may take to read what is written down. It renews its lease meanwhile. Whoever takes longer
+    /// lets another one try.
+    package var load: Duration = .seconds(10)
     /// How often leases, hand-overs and held answers are looked at. What is answered at one tick comes back at once:
     /// with longer ones, hundreds of members queue behind each other.
     package var tick: Duration = .milliseconds(100)
@@ -71,6 +74,8 @@ package struct ReshardPolicy: Sendable, Equatable {
     package var warmUp: Duration = .seconds(5)
     /// What a member told longer ago than this does not count.
     package var freshness: Duration = .milliseconds(2500)
+    /// For so long what a member tells may have been on its way: a renewal that takes longer is given up by its member.
+    package var way: Duration = .milliseconds(2500)
     /// On top of the time that the identify buckets ask for.
     package var identifySlack: Duration = .seconds(600)
     /// A switch that could not go on for so long is rolled back.

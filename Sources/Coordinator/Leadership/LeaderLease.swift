@@ -108,10 +108,15 @@ final class LeaderLease: Service {
         do {
             try await cancelWhenGracefulShutdown { try await self.keepRenewing() }
         } catch is CancellationError {
-            // The lease ends by itself where this fails.
-            _ = try? await self.pool.execute(
-                "update leader set expires_at = clock_timestamp() where epoch = \(self.epoch)", timeout: .seconds(1))
+            await self.letGo()
         }
+    }
+
+    /// The next leader need not wait.
+    func letGo() async {
+        // The lease ends by itself where this fails.
+        _ = try? await self.pool.execute(
+            "update leader set expires_at = clock_timestamp() where epoch = \(self.epoch)", timeout: .seconds(1))
     }
 
     private func keepRenewing() async throws {

@@ -42,6 +42,20 @@ struct LeaderTerms: Service {
 
     private enum End { case stopped, lost }
 
+    /// What a leader begins with could not be read.
+    private struct NotLoaded: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Runs beside the renewals of the lease.
+    private struct Leading: Service {
+        let body: @Sendable () async throws -> Void
+        func run() async throws { try await self.body() }
+    }
+
+    /// One that could not begin lets others ask first.
+    private static let pauseAfterFailure: Duration = .seconds(1)
+
     private func serve(url: String) async throws -> End {
         do {
             let health = self.health
@@ -58,21 +72,39 @@ struct LeaderTerms: Service {
                 self.health.setReady("broker")
                 self.discovery.end()
             }
-            try await self.lead(lease, url: url)
+            do {
+                let leading = Leading { try await self.lead(lease, url: url) }
+                try await ServiceGroup(services: [lease, leading], logger: self.logger).run()
+            } catch let error as NotLoaded {
+                self.logger.warning(
+                    "can't begin to lead: the cluster's state can't be read", metadata: ["error": "\(error)"])
+                await lease.letGo()
+                try await cancelWhenGracefulShutdown { try await Task.sleep(for: Self.pauseAfterFailure) }
+                return .lost
+            }
             return .stopped
         } catch let error as LeaderLease.Lost {
             self.logger.warning("leads no longer", metadata: ["error": "\(error)"])
             return .lost
-        } catch let error as PostgresError {
-            // The lease runs out by itself; until then nobody leads, and it is asked for again.
-            self.logger.warning("can't begin to lead", metadata: ["error": "\(error)"])
-            return .lost
+        }
+    }
+
+    /// - Returns: nil: this process stops.
+    private func load(from store: ClusterStore) async throws -> LoadedState? {
+        do {
+            return try await cancelWhenGracefulShutdown {
+                try await withDeadline(self.settings.policy.load) { try await store.load() }
+            }
+        } catch {
+            if Task.isShuttingDownGracefully { return nil }
+            guard error is PostgresError || error is DeadlineExceeded else { throw error }
+            throw NotLoaded(description: "\(error)")
         }
     }
 
     private func lead(_ lease: LeaderLease, url: String) async throws {
         let store = ClusterStore(pool: self.pool, leaderEpoch: lease.epoch)
-        let loaded = try await store.load()
+        guard let loaded = try await self.load(from: store) else { return }
         let topology = BrokerTopology(lanes: self.settings.policy.lanes, logger: self.logger)
         let health = self.health
         let client = AMQPClient(
@@ -99,6 +131,6 @@ struct LeaderTerms: Service {
         }
         self.leadership.begin(.init(lease: lease, keeper: keeper, feed: feed, url: url))
         defer { self.leadership.end() }
-        try await ServiceGroup(services: [lease, client, keeper] + watches, logger: self.logger).run()
+        try await ServiceGroup(services: [client, keeper] + watches, logger: self.logger).run()
     }
 }
