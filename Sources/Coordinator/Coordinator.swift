@@ -30,6 +30,9 @@ func coordinatorServices(_ settings: CoordinatorSettings, logger: Logger) throws
     metrics.gauge("flotilla_coordinator_changes_held", help: "Requests that wait for a change of the cluster.") {
         Double(leadership.term?.feed.held ?? 0)
     }
+    metrics.gauge("flotilla_coordinator_attendances", help: "Shard members whose attendance is held.") {
+        Double(leadership.term?.keeper.attendances.held ?? 0)
+    }
     metrics.gauge(
         "flotilla_coordinator_applications_failing",
         help: "Applications that Discord did not tell about when it was last asked."

@@ -1,7 +1,8 @@
-import Runtime
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import Runtime
 
 @Suite("Cached", .timeLimit(.minutes(1)))
 struct CachedTests {
@@ -38,7 +39,7 @@ struct CachedTests {
 
     @Test func `Those who ask at once share one question`() async throws {
         let source = Source()
-        let cache = Cached(freshness: .milliseconds(500)) { try await source.answer() }
+        let cache = Cached(freshness: .seconds(600)) { try await source.answer() }
         try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<50 { group.addTask { try await cache.value() } }
             try await eventually("the question") { source.asked == 1 }
@@ -80,6 +81,27 @@ struct CachedTests {
         try await eventually("another question") { source.asked == before + 1 }
         source.finish(.success(7))
         #expect(try await view == 7)
+    }
+
+    @Test func `Whoever goes away while fetching fails nobody else`() async throws {
+        let source = Source()
+        let cache = Cached(freshness: .seconds(60)) {
+            let value = try await source.answer()
+            try Task.checkCancellation()
+            return value
+        }
+        let first = Task { try await cache.value() }
+        try await eventually("the question") { source.asked == 1 }
+        try await withThrowingTaskGroup(of: Int.self) { others in
+            for _ in 0..<10 { others.addTask { try await cache.value() } }
+            try await eventually("the others") { cache.waiting == 10 }
+            first.cancel()
+            source.finish(.success(6))
+            await #expect(throws: CancellationError.self) { try await first.value }
+            try await eventually("another question") { source.asked == 2 }
+            source.finish(.success(7))
+            for try await value in others { #expect(value == 7) }
+        }
     }
 
     @Test func `An answer is asked for again once it is old`() async throws {

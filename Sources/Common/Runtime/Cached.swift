@@ -21,13 +21,17 @@ package final class Cached<Value: Sendable>: Sendable {
         self.fetch = fetch
     }
 
+    /// How many wait for a value that somebody else fetches.
+    var waiting: Int { self.state.withLock { $0.waiting.count } }
+
     private enum Turn {
         case known(Value)
         case fetch
         case wait
     }
 
-    /// - Throws: what fetching it threw; the next one who asks has it fetched again.
+    /// - Throws: what fetching it threw; the next one who asks has it fetched again. Whoever is cancelled while
+    ///   fetching fails alone: one of those who wait fetches in its place.
     package func value() async throws -> Value {
         let now = self.clock.now
         let turn: Turn = self.state.withLock { state in
@@ -57,7 +61,10 @@ package final class Cached<Value: Sendable>: Sendable {
             defer { state.waiting = [] }
             return state.waiting
         }
-        for continuation in waiting { continuation.resume(returning: result) }
+        // What a cancelled task failed with tells nothing of the value.
+        var told: Result<Value, any Error>? = result
+        if case .failure = result, Task.isCancelled { told = nil }
+        for continuation in waiting { continuation.resume(returning: told) }
         return result
     }
 
@@ -71,7 +78,7 @@ package final class Cached<Value: Sendable>: Sendable {
             if isOver { continuation.resume(returning: nil) }
         }
         if let result { return result }
-        // It came between the look and the wait.
+        // It came between the look and the wait, or whoever fetched went away.
         do {
             return .success(try await self.value())
         } catch {

@@ -7,12 +7,14 @@ import ServiceLifecycle
 enum MemberAttendance {
     private static let mostBodyBytes = 1024
 
-    /// Returns when the connection is lost, this process stops, or it has been long enough.
+    /// Returns when the connection is lost, this coordinator leads no longer or stops, or it has been long enough.
     static func hold(
         _ id: String, _ request: Request, _ term: Leadership.Term, for longest: Duration,
         read: (ByteBuffer) throws -> Attendance
     ) async throws {
-        let (loss, lost) = AsyncStream.makeStream(of: Never.self)
+        let (ends, end) = AsyncStream.makeStream(of: Attendances.End.self)
+        let number = term.keeper.attendances.add(end)
+        defer { term.keeper.attendances.remove(number) }
         let broken: Int? = try await request.body.consumeWithInboundCloseHandler { body in
             let attendance: Attendance
             do {
@@ -21,18 +23,19 @@ enum MemberAttendance {
                 throw Problem(.payloadTooLarge, "the body is larger than \(Self.mostBodyBytes) bytes")
             }
             // Decided in here: when this returns the server stops reading, and calls that closed too.
-            return await Self.isLost(loss, within: longest) ? attendance.incarnation : nil
+            return await Self.isLost(ends, within: longest) ? attendance.incarnation : nil
         } onInboundClosed: {
-            lost.finish()
+            end.yield(.lost)
         }
         if let broken { term.keeper.attendanceBroken(id, incarnation: broken) }
     }
 
-    private static func isLost(_ loss: AsyncStream<Never>, within longest: Duration) async -> Bool {
+    private static func isLost(_ ends: AsyncStream<Attendances.End>, within longest: Duration) async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
             group.addTask {
-                for await _ in loss {}
-                return !Task.isCancelled
+                // What comes first counts: at the end of a term many connections may close.
+                for await end in ends { return end == .lost }
+                return false
             }
             // Cancelled, both end.
             group.addTask {

@@ -22,6 +22,8 @@ final class ClusterKeeper: Service {
         var hasStopped = false
     }
 
+    /// Those of this term.
+    let attendances = Attendances()
     private let state: Mutex<State>
     /// What is to be done outside. Its length is bounded by the core: a write, 64 fences, and one entry a request.
     private let effects: AsyncStream<CoordinatorCore.Effect>
@@ -101,6 +103,7 @@ final class ClusterKeeper: Service {
         }
         // Nobody has to wait for what is still on its way.
         self.feed.close()
+        self.attendances.end()
     }
 
     private func tellChanges() {

@@ -29,6 +29,8 @@ struct Standby: Sendable {
     /// However many ask a standby, the database is asked so often.
     private static let leaderFreshness: Duration = .milliseconds(250)
     private static let viewFreshness: Duration = .seconds(1)
+    /// How long the database may take, the wait for a connection included.
+    private static let patience: Duration = .seconds(3)
 
     private let name: String
     private let row: Cached<Leader?>
@@ -37,16 +39,28 @@ struct Standby: Sendable {
     /// - Parameter name: this coordinator's.
     init(name: String, policy: ClusterPolicy, pool: PostgresPool) {
         self.name = name
-        self.row = Cached(freshness: Self.leaderFreshness) { try await Leader.read(pool) }
+        self.row = Cached(freshness: Self.leaderFreshness) { try await Self.inTime { try await Leader.read(pool) } }
         self.cluster = Cached(freshness: Self.viewFreshness) {
-            try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
-                let leader = try await Leader.read(transaction)
-                let loaded = try await ClusterStore.load(from: transaction)
-                let state = ClusterState(policy: policy, firstVersion: 0, loaded: loaded, now: .zero)
-                return state.view(
-                    leader: leader.flatMap { $0.leads ? $0.holder : nil } ?? "", now: .zero, date: Date(), standby: name
-                )
+            try await Self.inTime {
+                try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
+                    let leader = try await Leader.read(transaction)
+                    let loaded = try await ClusterStore.load(from: transaction)
+                    let state = ClusterState(policy: policy, firstVersion: 0, loaded: loaded, now: .zero)
+                    return state.view(
+                        leader: leader.flatMap { $0.leads ? $0.holder : nil } ?? "", now: .zero, date: Date(),
+                        standby: name)
+                }
             }
+        }
+    }
+
+    private static func inTime<Value: Sendable>(
+        _ read: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        do {
+            return try await withDeadline(Self.patience, read)
+        } catch is DeadlineExceeded {
+            throw Problem(.unavailable, "the database gave no answer within \(Self.patience): ask again")
         }
     }
 
