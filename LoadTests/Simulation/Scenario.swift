@@ -103,6 +103,7 @@ struct Scenario {
         policy.identify.brakeFailures = 5
         policy.identify.longestWait = .seconds(10)
         policy.reshard.overlap = .seconds(3)
+        policy.reshard.way = .milliseconds(750)
         policy.reshard.warmUp = .seconds(1)
         policy.reshard.identifySlack = .seconds(20)
         policy.reshard.patience = .seconds(12)
@@ -112,7 +113,9 @@ struct Scenario {
         case .stormBrakeOff: policy.identify.brakeFailures = .max
         case .spacingWithoutValidity: policy.identify.validity = .milliseconds(700)
         case .noReserve: policy.identify.reserve = 0
-        case .reshardWithoutOverlap: policy.reshard.overlap = .zero
+        case .reshardWithoutOverlap:
+            policy.reshard.overlap = .zero
+            policy.reshard.way = .zero
         default: break
         }
         self.policy = policy

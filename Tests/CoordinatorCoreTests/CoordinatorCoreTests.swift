@@ -212,6 +212,31 @@ struct CoordinatorCoreTests {
         #expect(self.test.shown("b") == [0, 1, 2, 3])
     }
 
+    @Test(arguments: [true, false])
+    mutating func `A life that ends while its exchange is made is cut off after that`(isMade: Bool) {
+        func register(_ test: inout CoreUnderTest, _ process: String) -> Int {
+            let registration = MemberRegistration(
+                id: "a", kind: .shard, capacity: 9, zone: "", version: "", process: process, attempt: 1)
+            let asked = test.ask { $0.registerRequested($1, registration, now: $2, date: CoreUnderTest.date) }
+            test.save()
+            return asked
+        }
+        let first = ClusterState.Owner(member: "a", incarnation: 1)
+        let asked = register(&self.test, "x")
+        _ = register(&self.test, "y")
+        self.test.tick()
+        #expect(self.test.fences.isEmpty, "the broker may do what it is asked for in any order")
+        #expect(self.test.admissions == [first, ClusterState.Owner(member: "a", incarnation: 2)])
+        self.test.act {
+            if isMade { $0.admitted(first, now: $1) } else { $0.admitFailed(first, reason: "too late", now: $1) }
+        }
+        #expect(self.test.problem(asked) != nil)
+        #expect(self.test.fences == [first])
+        self.test.fenced()
+        self.test.tick()
+        #expect(self.test.fences.isEmpty && self.test.core.state.fences.isEmpty)
+    }
+
     @Test mutating func `The broker is asked again, and not while it is away`() {
         self.fleet()
         for _ in 0..<30 {

@@ -168,11 +168,25 @@ struct IdentifyGateTests {
 
     @Test mutating func `A refusal that is told again does not undo what an operator mended`() {
         self.gate.observed(self.observed(2, .failed, code: 4014), now: self.now)
-        self.gate.reset()
+        _ = self.gate.reset(now: self.now)
         self.gate.observed(self.observed(2, .failed, code: 4014), now: self.now)
         #expect(self.gate.halt == nil)
         self.gate.observed(self.observed(2, .failed, epoch: 2, code: 4014), now: self.now)
         #expect(self.gate.halt != nil)
+    }
+
+    @Test mutating func `An operator's retry ends every wait for a failure, and tells who still waits`() {
+        for _ in 0..<5 {
+            self.identify(0)
+            self.now += .seconds(60)
+        }
+        self.gate.observed(self.observed(2, .failed, code: 4014), now: self.now)
+        #expect(self.identify(1) == .seconds(30))
+        self.now += .seconds(34)
+        #expect(self.identify(3) == .seconds(30))
+        #expect(self.gate.reset(now: self.now) == [self.slot(3)], "shard 1 asks again by itself")
+        #expect(self.identify(0) == nil && self.identify(1) == nil && self.identify(3) == nil)
+        #expect(self.gate.reset(now: self.now).isEmpty)
     }
 
     @Test mutating func `Discord's count does not bring back what was permitted meanwhile`() {

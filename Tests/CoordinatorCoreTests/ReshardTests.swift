@@ -97,6 +97,28 @@ struct ReshardTests {
         #expect(self.reshard?.joined == 1 && self.reshard?.left == 0, "both publish, none falls silent")
     }
 
+    @Test mutating func `The old generation is not caught up by what may have been told long before it was heard`() {
+        self.operate(OperatorRequest(.reshard, shards: 4))
+        while self.reshard?.joined != 1 { self.step() }
+        /// The old generation's sessions have settled what was dispatched until so long after the new one joined.
+        func settle(until: Duration, _ test: inout Self) {
+            guard let applied = test.test.core.state.reshardProgress[CoreUnderTest.application]?.appliedSince else {
+                return test.step()
+            }
+            let age = Int((test.test.now - applied - until) / .milliseconds(1))
+            test.step { slot in
+                guard slot.slot.generation == 1 else { return slot }
+                return ObservedSlot(
+                    slot: slot.slot, epoch: slot.epoch, status: .ready, session: slot.session, guilds: 100,
+                    acknowledgedMilliseconds: max(0, age))
+            }
+        }
+        for _ in 0..<80 { settle(until: .milliseconds(2400), &self) }
+        #expect(self.reshard?.joined == 1 && self.reshard?.left == 0)
+        for _ in 0..<4 { settle(until: .milliseconds(2600), &self) }
+        #expect(self.reshard?.left == 1)
+    }
+
     @Test mutating func `A shard that Discord refuses rolls it back, and a start that takes too long`() {
         self.operate(OperatorRequest(.reshard, shards: 4))
         self.run(seconds: 1) { slot in

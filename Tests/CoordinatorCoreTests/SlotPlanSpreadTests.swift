@@ -40,13 +40,16 @@ struct SlotPlanSpreadTests {
     }
 
     private func plan(
-        _ slots: [SlotPlan.Slot], _ members: [SlotPlan.Member], most: Int = 100, balancesLoad: Bool = false
+        _ slots: [SlotPlan.Slot], _ members: [SlotPlan.Member], most: Int = 100, balancesLoad: Bool = false,
+        moved: [(from: String, to: String)] = []
     ) -> [SlotPlan.Move] {
         let byOwner = Dictionary(grouping: slots.filter { $0.owner != nil }) { $0.owner }
         let members = members.map { member in
             var member = member
             member.count = byOwner[member.owner]?.count ?? 0
             member.load = (byOwner[member.owner] ?? []).reduce(0) { $0 + $1.load }
+            member.movedAway = moved.count { $0.from == member.owner.member }
+            member.movedHere = moved.count { $0.to == member.owner.member }
             return member
         }
         return SlotPlan.moves(
@@ -132,6 +135,61 @@ struct SlotPlanSpreadTests {
     func `Nothing is traded where it helps little`(loads: [Double]) {
         let slots = self.held(["a", "a", "b", "b"], loads: loads)
         #expect(self.plan(slots, [self.member("a"), self.member("b")], balancesLoad: true).isEmpty)
+    }
+
+    // MARK: What an operator moved
+
+    @Test func `What an operator moved is not made good for, neither in slots nor in load`() {
+        let members = [self.member("a"), self.member("b"), self.member("c")]
+        let slots = self.held(["b", "b", "b", "a", "b", "b", "c", "c", "c"], loads: Array(repeating: 50, count: 9))
+        let moved = [(from: "a", to: "b"), (from: "a", to: "b")]
+        #expect(self.plan(slots, members, balancesLoad: true, moved: moved).isEmpty)
+        #expect(self.plan(slots, members).count == 2, "later it is, and with no more moves than it takes")
+    }
+
+    @Test func `A move that makes an uneven fleet more even counts as one of those that it takes`() {
+        let members = [self.member("a"), self.member("b")]
+        // 12 and 8 it was.
+        let slots = self.held(Array(repeating: "a", count: 11) + Array(repeating: "b", count: 9))
+        #expect(self.plan(slots, members, moved: [(from: "a", to: "b")]).count == 1)
+        let even = self.held(Array(repeating: "a", count: 10) + Array(repeating: "b", count: 10))
+        #expect(self.plan(even, members, moved: [(from: "a", to: "b"), (from: "a", to: "b")]).isEmpty)
+    }
+
+    @Test func `A new member gets its part also from where an operator moved slots to`() {
+        let members = ["a", "b", "c", "d"].map { self.member($0) }
+        var owners = Array(repeating: "a", count: 6) + Array(repeating: "b", count: 14)
+        owners += Array(repeating: "c", count: 10)
+        let moved = Array(repeating: (from: "a", to: "b"), count: 4)
+        let moves = self.plan(self.held(owners), members, moved: moved)
+        var given: [String: Int] = [:]
+        for case .release(_, let from, let to) in moves {
+            #expect(to == "d")
+            given[from.member, default: 0] += 1
+        }
+        #expect(moves.count == 7 && given["b"] ?? 0 >= 2)
+    }
+
+    @Test func `Random fleets come to rest, wherever operators moved slots`() {
+        var random = SeededNumbers(state: 7)
+        for round in 0..<40 {
+            let members = (0..<(2 + random.below(7))).map { self.member("m\($0)", capacity: 20 + random.below(3) * 20) }
+            var owners = (0..<(10 + random.below(30))).map { _ in members[random.below(members.count)].owner.member }
+            let moved = (0..<random.below(8)).map { _ in
+                (
+                    from: members[random.below(members.count)].owner.member,
+                    to: members[random.below(members.count)].owner.member
+                )
+            }
+            var passes = 0
+            while passes < 50 {
+                let moves = self.plan(self.held(owners), members, moved: moved)
+                guard !moves.isEmpty else { break }
+                passes += 1
+                for case .release(let slot, _, let destination?) in moves { owners[slot.shard] = destination }
+            }
+            #expect(passes < 4, "round \(round)")
+        }
     }
 
     @Test func `Evenness is reached with the fewest moves, and then nothing moves any more`() {

@@ -9,7 +9,7 @@ struct PlantedBugTests {
     /// due.
     private static let seeds: [PlantedBug: UInt64] = [
         .saveWithoutEpoch: 43, .failedSaveCountsAsDone: 16, .lateSaveUndoesNewer: 16, .loadBeforeLeading: 3,
-        .loadForgetsFences: 534, .loadForgetsSessions: 4, .watermarkOfAnotherSession: 78, .permitsInMemory: 91,
+        .loadForgetsFences: 534, .loadForgetsSessions: 4, .watermarkOfAnotherSession: 334, .permitsInMemory: 91,
         .lateRenewalsCount: 11, .permitsReadThenWritten: 18, .noFence: 7, .failedFenceCountsAsDone: 338,
         .fenceByUnbinding: 7, .spacingWithoutValidity: 107, .noReserve: 6, .stormBrakeOff: 330,
         .budgetForgetsPermits: 693, .reshardWithoutOverlap: 254, .reshardBeforeReady: 17, .permitCountsFromAnswer: 184,

@@ -17,9 +17,15 @@ struct SlotBoard {
         var buckets: [Int: Int]?
 
         var hasRoom: Bool { self.count < self.member.capacity }
+        /// As if no operator had moved anything lately.
+        var evenCount: Int { self.count + self.member.movedAway - self.member.movedHere }
         /// How full it is, and would be with one more.
-        var fill: Double { Double(self.count) / Double(self.member.capacity) }
-        var nextFill: Double { Double(self.count + 1) / Double(self.member.capacity) }
+        var fill: Double { Double(self.evenCount) / Double(self.member.capacity) }
+        var nextFill: Double { Double(self.evenCount + 1) / Double(self.member.capacity) }
+        var trueFill: Double { Double(self.count) / Double(self.member.capacity) }
+        var nextTrueFill: Double { Double(self.count + 1) / Double(self.member.capacity) }
+        /// An operator moves its slots: its load is left alone.
+        var isOperated: Bool { self.member.movedAway > 0 || self.member.movedHere > 0 }
         var relativeLoad: Double { self.load / Double(self.member.capacity) }
     }
 
@@ -210,6 +216,11 @@ struct SlotBoard {
                 continue
             }
             guard to.key < -from.key else { break }
+            guard self.rows[to.row].nextTrueFill < self.rows[from.row].trueFill else {
+                // The difference is not there: an operator's move has made it smaller already.
+                _ = self.rows[to.row].evenCount < self.rows[to.row].count ? targets.pop() : sources.pop()
+                continue
+            }
             guard let slot = self.movable(from: from.row, to: to.row, slotsOf) else {
                 // Nothing of it may move: the next fullest gives.
                 _ = sources.pop()
@@ -255,7 +266,7 @@ struct SlotBoard {
 
     /// The busiest member gives a busy slot to the quietest and gets a quiet one for it, when that helps much.
     mutating func trade(_ moving: inout Int, _ bounds: SlotPlan.Bounds, _ slotsOf: SlotsOf) -> [Move] {
-        let open = self.rows.indices.filter { self.rows[$0].isOpen }
+        let open = self.rows.indices.filter { self.rows[$0].isOpen && !self.rows[$0].isOperated }
         guard moving + 2 <= bounds.mostMoves,
             let busiest = open.max(by: { self.rows[$0].relativeLoad < self.rows[$1].relativeLoad }),
             let quietest = open.min(by: { self.rows[$0].relativeLoad < self.rows[$1].relativeLoad }),

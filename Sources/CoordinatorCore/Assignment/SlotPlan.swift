@@ -8,6 +8,9 @@ package import ClusterAPI
 /// rest trades a busy slot for a quiet one. Where several members are as good, the one with fewer slots of the same
 /// identify bucket, then the quieter one is taken: a member that loses its sessions gets them back soonest when their
 /// buckets differ.
+///
+/// What an operator moved lately counts where it was, so that nothing is moved to make good for it; nor is load traded
+/// there. A move that made the spread more even has done its part of what there was to do.
 package enum SlotPlan {
     package struct Member: Sendable, Equatable {
         package let owner: ClusterState.Owner
@@ -20,6 +23,9 @@ package enum SlotPlan {
         package var count = 0
         /// Events a second.
         package var load = 0.0
+        /// Slots that an operator moved lately: what was meant to be uneven is not evened out.
+        package var movedAway = 0
+        package var movedHere = 0
 
         package init(
             owner: ClusterState.Owner, capacity: Int, zone: String = "", isDraining: Bool, isClosed: Bool = false,

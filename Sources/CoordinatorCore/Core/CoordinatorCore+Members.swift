@@ -38,12 +38,10 @@ extension CoordinatorCore {
     package mutating func admitted(_ owner: Owner, now: Duration) {
         guard self.mayAct(now: now), let request = self.admitting.removeValue(forKey: owner) else { return }
         guard self.state.memberAdmitted(owner) else {
-            // Another registration of this id came meanwhile, or the lease has ended. The fence may have gone before
-            // the exchange was there.
-            self.state.fences.insert(owner)
+            // Another registration of this id came meanwhile, or the lease has ended. Its fence has waited for this.
             self.refuse(
                 request, .staleIncarnation, "another process registered as \(owner.member), or it took too long")
-            return self.flush(now: now)
+            return self.cutOff(now: now)
         }
         self.log(
             .info, "member registered",
@@ -60,6 +58,7 @@ extension CoordinatorCore {
         guard self.mayAct(now: now), let request = self.admitting.removeValue(forKey: owner) else { return }
         // Its lease ends by itself, and it is fenced then: whatever there is of its exchange goes.
         self.refuse(request, .unavailable, "the broker did not make the member's exchange: \(reason)")
+        self.cutOff(now: now)
     }
 
     func registered(_ owner: Owner, _ kind: MemberKind) -> MemberRegistered {

@@ -50,8 +50,11 @@ extension CoordinatorCore {
             guard self.state.slots[slot]?.releaseDeadline == nil else {
                 throw Refusal(.badRequest, "slot \(slot) is being handed over already")
             }
+            if let pin = self.state.slots[slot]?.pin, pin != member {
+                throw Refusal(.badRequest, "slot \(slot) is pinned to \(pin): unpin it, or pin it to \(member)")
+            }
             self.state.release(slot, for: member, deadline: now + self.policy.handOver)
-            self.state.hold(slot, until: now + Self.moveHold)
+            self.state.hold(slot, at: member, until: now + Self.moveHold, now: now)
             self.audit(name, target: "\(slot)", detail: "from \(owner.member) to \(member)", by: actor, date: date)
             return OperatorAnswer(message: "slot \(slot) moves from \(owner.member) to \(member)")
         case .pin:
@@ -85,7 +88,7 @@ extension CoordinatorCore {
                 message: "\(member) hands over \(plan.moves.count) slots and gets nothing new until it is uncordoned",
                 plan: plan)
         case .rebalance:
-            let plan = self.state.preview(gates: self.gates, now: now)
+            let plan = self.state.withoutHolds.preview(gates: self.gates, now: now)
             if operation.dryRun != true, !plan.moves.isEmpty {
                 self.state.rebalance(now: now)
                 self.audit(name, target: "fleet", detail: "\(plan.moves.count) moves", by: actor, date: date)
@@ -118,10 +121,11 @@ extension CoordinatorCore {
             return OperatorAnswer(message: "no further member is restarted")
         case .retry:
             let id = try self.application(operation)
-            self.gates[id]?.reset()
-            let failed = self.state.retryFailed(id, now: now)
-            self.audit(name, target: "\(id)", detail: "\(failed) failed slots", by: actor, date: date)
-            return OperatorAnswer(message: "IDENTIFYs are let through again; \(failed) failed slots are tried again")
+            let waiting = self.gates[id]?.reset(now: now) ?? []
+            let count = self.state.retry(id, waiting: waiting, now: now)
+            self.audit(name, target: "\(id)", detail: "\(count) failed or waiting slots", by: actor, date: date)
+            return OperatorAnswer(
+                message: "IDENTIFYs are let through again; \(count) failed or waiting slots are tried again")
         }
     }
 

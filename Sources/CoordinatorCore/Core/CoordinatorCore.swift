@@ -327,9 +327,11 @@ package struct CoordinatorCore: Sendable {
     // MARK: Cutting off
 
     /// Asks the broker for every life whose end is written down.
-    private mutating func cutOff(now: Duration) {
+    mutating func cutOff(now: Duration) {
         guard self.brokerIsReady, !self.isOver, !self.ended.isEmpty else { return }
         for owner in self.ended.subtracting(self.fencing).sorted() where self.fencing.count < self.policy.mostFences {
+            // What is still being made might come to be after the fence. Such a life has nothing that others wait for.
+            guard self.admitting[owner] == nil else { continue }
             if let again = self.fenceAgainAt[owner], again > now { continue }
             self.fencing.insert(owner)
             self.effects.append(.fence(owner))

@@ -53,6 +53,9 @@ struct IdentifyBackoff: Sendable, Equatable {
 
     mutating func forget(_ slot: Slot) { self.attempts[slot] = nil }
 
+    /// An operator knows better.
+    mutating func reset() { self.attempts = [:] }
+
     private func isStable(_ attempt: Attempt, now: Duration) -> Bool {
         attempt.readySince.map { now - $0 >= self.policy.stableAfter } ?? false
     }

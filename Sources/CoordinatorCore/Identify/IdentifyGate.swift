@@ -34,6 +34,8 @@ package struct IdentifyGate: Sendable {
     private var pending = 0
     /// The epochs whose failure was heard: a slot tells it again and again.
     private var knownFailures: [Slot: Int64] = [:]
+    /// Who was told to wait until then for something that ``reset(now:)`` ends.
+    private var stopped: [Slot: Duration] = [:]
 
     /// - Parameter recentPermits: that an earlier leader gave, and that Discord may not have counted yet.
     init(policy: IdentifyPolicy, recentPermits: Int = 0, now: Duration = .zero) {
@@ -69,15 +71,20 @@ package struct IdentifyGate: Sendable {
             // 30 s, doubled with each process that was refused as well.
             let pause = Duration.seconds(30) * (1 << min(halt.tries, 6))
             let isProbe = beganAt > halt.since && halt.triedAt.map { now - $0 >= pause } ?? true
-            if !isProbe { return .wait(.seconds(30), reason: "shard \(halt.slot.shard) was refused: \(halt.reason)") }
+            if !isProbe {
+                return self.stop(
+                    slot, for: .seconds(30), "shard \(halt.slot.shard) was refused: \(halt.reason)", now: now)
+            }
         }
         if let wait = self.brake.wait(now: now) {
-            return .wait(wait, reason: "most IDENTIFYs of the last minutes failed: all of them pause")
+            return self.stop(slot, for: wait, "most IDENTIFYs of the last minutes failed: all of them pause", now: now)
         }
         if let wait = self.backoff.wait(slot, now: now) {
             let failures = self.backoff.failures(of: slot) + 1
-            return .wait(wait, reason: "the last \(failures) IDENTIFYs of this shard came to nothing")
+            return self.stop(
+                slot, for: wait, "the last \(failures) IDENTIFYs of this shard came to nothing", now: now)
         }
+        self.stopped[slot] = nil
         if case .reserveReached(let wait) = budget.decide(now: now) {
             return .wait(
                 min(self.policy.longestWait, wait),
@@ -92,6 +99,12 @@ package struct IdentifyGate: Sendable {
         self.pending += 1
         self.brake.asked(now: now)
         return .take(bucket: bucket)
+    }
+
+    private mutating func stop(_ slot: Slot, for wait: Duration, _ reason: String, now: Duration) -> Decision {
+        // Members add up to a tenth, so that they don't all come at once.
+        self.stopped[slot] = now + wait * 1.1
+        return .wait(wait, reason: reason)
     }
 
     /// False where the bucket is known to be in use, or the budget is not known yet.
@@ -138,13 +151,18 @@ package struct IdentifyGate: Sendable {
     }
 
     /// An operator has mended what was wrong.
-    mutating func reset() {
+    /// - Returns: the slots that were told to wait, and would wait on.
+    mutating func reset(now: Duration) -> Set<Slot> {
         self.halt = nil
         self.brake.reset()
+        self.backoff.reset()
+        defer { self.stopped = [:] }
+        return Set(self.stopped.lazy.filter { $0.value > now }.map(\.key))
     }
 
     mutating func forget(_ slot: Slot) {
         self.backoff.forget(slot)
         self.knownFailures[slot] = nil
+        self.stopped[slot] = nil
     }
 }

@@ -238,7 +238,9 @@ extension ClusterState {
             guard let observed = state?.observed, let told = state?.observedSince,
                 let acknowledged = observed.acknowledgedMilliseconds
             else { return false }
-            return told - .milliseconds(max(acknowledged, observed.unsettledMilliseconds ?? 0)) >= since
+            // Ages count from when they were told, and that was some time before they were heard.
+            let age = Duration.milliseconds(max(acknowledged, observed.unsettledMilliseconds ?? 0))
+            return told - self.policy.reshard.way - age >= since
         }
     }
 

@@ -70,7 +70,7 @@ extension ClusterState {
     }
 
     func slotMoves(bounds: SlotPlan.Bounds, now: Duration) -> [SlotPlan.Move] {
-        let members = self.planMembers()
+        let members = self.membersAsBeforeMoves(self.planMembers(), now: now)
         guard !members.isEmpty else { return [] }
         return SlotPlan.moves(
             free: self.planSlots(self.free, now: now),
@@ -112,13 +112,35 @@ extension ClusterState {
         }
     }
 
+    /// Adds what operators moved lately, between members that both may have slots: where one of them is gone or closed
+    /// there is nothing that the other would have to give or get.
+    private func membersAsBeforeMoves(_ members: [SlotPlan.Member], now: Duration) -> [SlotPlan.Member] {
+        guard !self.moved.isEmpty else { return members }
+        let open = Set(members.lazy.filter { !$0.isClosed && !$0.isDraining }.map(\.owner.member))
+        var away: [String: Int] = [:]
+        var here: [String: Int] = [:]
+        for slot in self.moved {
+            guard let move = self.slots[slot]?.moved, move.until > now, move.from != move.to,
+                open.contains(move.from), open.contains(move.to)
+            else { continue }
+            away[move.from, default: 0] += 1
+            here[move.to, default: 0] += 1
+        }
+        return members.map { member in
+            var member = member
+            member.movedAway = away[member.owner.member] ?? 0
+            member.movedHere = here[member.owner.member] ?? 0
+            return member
+        }
+    }
+
     private func planSlots(_ slots: Set<Slot>, now: Duration) -> [SlotPlan.Slot] {
         slots.compactMap { slot in
             guard let state = self.slots[slot] else { return nil }
             return SlotPlan.Slot(
                 slot: slot, owner: state.owner, isMoving: state.releaseDeadline != nil || self.retired.contains(slot),
                 isReady: state.observed?.status == .ready, bucket: self.bucket(of: slot), load: state.load,
-                pin: state.pin, destination: state.destination, isHeld: state.heldUntil.map { $0 > now } ?? false)
+                pin: state.pin, destination: state.destination, isHeld: state.moved.map { $0.until > now } ?? false)
         }
     }
 

@@ -17,13 +17,23 @@ extension ClusterState {
         return true
     }
 
-    /// Takes failed slots from their owners: whoever gets them tries anew.
-    mutating func retryFailed(_ application: Snowflake, now: Duration) -> Int {
-        let failed = self.slots.values
-            .filter { $0.slot.application == application && $0.owner != nil && $0.observed?.status == .failed }
-            .map(\.slot)
-        for slot in failed { self.release(slot, for: nil, deadline: now + self.policy.handOver) }
-        return failed.count
+    /// Takes failed slots from their owners: whoever gets them tries anew. Slots that were told to wait for their
+    /// permit come back to their owners, and ask again at once.
+    ///
+    /// - Returns: how many there are of both.
+    mutating func retry(_ application: Snowflake, waiting: Set<Slot>, now: Duration) -> Int {
+        let stuck = self.slots.values.filter { state in
+            guard state.slot.application == application, state.owner != nil, state.releaseDeadline == nil else {
+                return false
+            }
+            let status = state.observed?.status
+            return status == .failed || (waiting.contains(state.slot) && status != .ready)
+        }
+        for state in stuck.sorted(by: { $0.slot < $1.slot }) {
+            let destination = state.observed?.status == .failed ? nil : state.owner?.member
+            self.release(state.slot, for: destination, deadline: now + self.policy.handOver)
+        }
+        return stuck.count
     }
 
     /// How many slots members that are open have room for.
@@ -34,8 +44,16 @@ extension ClusterState {
         return open.reduce(0) { $0 + max(0, $1.capacity - $1.count) } - self.free.count
     }
 
-    /// Everything that evenness asks for, at once.
+    /// As if no operator had moved anything lately.
+    var withoutHolds: ClusterState {
+        var state = self
+        state.endHolds()
+        return state
+    }
+
+    /// Everything that evenness asks for, at once, whatever was moved by hand.
     mutating func rebalance(now: Duration) {
+        self.endHolds()
         self.apply(self.slotMoves(bounds: SlotPlan.Bounds(mostMoves: .max, balancesLoad: true), now: now), now: now)
     }
 

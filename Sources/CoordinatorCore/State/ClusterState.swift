@@ -22,6 +22,13 @@ package struct ClusterState: Sendable {
         }
     }
 
+    /// Until then the slot is not moved for the sake of balance, and nothing is moved to make good for it.
+    struct OperatorMove: Sendable, Equatable {
+        let from: String
+        let to: String
+        let until: Duration
+    }
+
     package struct SlotState: Sendable, Equatable {
         package let slot: Slot
         package let numShards: Int
@@ -44,8 +51,8 @@ package struct ClusterState: Sendable {
         package var pin: String?
         /// Whom it was taken from its owner for.
         package var destination: String?
-        /// Until then it is not moved for the sake of balance: somebody put it where it is.
-        package var heldUntil: Duration?
+        /// An operator moved it lately.
+        var moved: OperatorMove?
 
         package init(slot: Slot, numShards: Int) {
             self.slot = slot
@@ -205,6 +212,7 @@ package struct ClusterState: Sendable {
     private(set) var free: Set<Slot> = []
     private(set) var releasing: Set<Slot> = []
     private(set) var pinned: Set<Slot> = []
+    private(set) var moved: Set<Slot> = []
     /// Slots of generations that are over and that somebody still runs.
     private(set) var retired: Set<Slot> = []
 
@@ -324,12 +332,26 @@ package struct ClusterState: Sendable {
         self.change(.slot(slot))
     }
 
-    mutating func hold(_ slot: Slot, until: Duration) { self.slots[slot]?.heldUntil = until }
+    /// An operator moves the slot: it is to stay there.
+    mutating func hold(_ slot: Slot, at member: String, until: Duration, now: Duration) {
+        for other in self.moved where self.slots[other]?.moved.map({ $0.until <= now }) ?? true { self.endHold(other) }
+        guard let state = self.slots[slot], let owner = state.owner?.member else { return }
+        self.slots[slot]?.moved = OperatorMove(from: state.moved?.from ?? owner, to: member, until: until)
+        self.moved.insert(slot)
+    }
+
+    mutating func endHolds() { for slot in self.moved { self.endHold(slot) } }
+
+    private mutating func endHold(_ slot: Slot) {
+        self.slots[slot]?.moved = nil
+        self.moved.remove(slot)
+    }
 
     private mutating func forget(_ slot: Slot) {
         self.slots[slot] = nil
         self.free.remove(slot)
         self.pinned.remove(slot)
+        self.moved.remove(slot)
         self.change(.slot(slot))
     }
 
@@ -351,9 +373,9 @@ package struct ClusterState: Sendable {
         state.epoch += 1
         state.observed = nil
         state.releaseDeadline = nil
-        if let destination = state.destination, destination != owner.member { state.heldUntil = nil }
         state.destination = nil
         self.slots[slot] = state
+        if let moved = state.moved, moved.to != owner.member { self.endHold(slot) }
         self.releasing.remove(slot)
         self.index(slot, owner: owner)
         self.change(.slot(slot))

@@ -1,0 +1,147 @@
+import ClusterAPI
+import Testing
+
+@testable import CoordinatorCore
+
+@Suite("Operations")
+struct OperationsTests {
+    private var test = CoreUnderTest()
+
+    private mutating func fleet(_ members: [String], shards: Int) {
+        self.test.found(shards: shards, maxConcurrency: 16)
+        self.test.save()
+        for id in members { self.test.join(id) }
+        self.run(members, seconds: 20)
+    }
+
+    /// Lets time pass while members run what they are told.
+    private mutating func run(_ members: [String], seconds: Int) {
+        for _ in 0..<(seconds * 2) {
+            for id in members { _ = self.test.renew(id) }
+            self.test.tick(.milliseconds(500))
+            self.test.save()
+            self.test.fenced()
+        }
+    }
+
+    @discardableResult
+    private mutating func operate(_ request: OperatorRequest) -> Result<CoordinatorCore.Answer, Problem>? {
+        let asked = self.test.ask {
+            $0.operationRequested($1, request, by: "op", now: $2, date: CoreUnderTest.date)
+        }
+        self.test.save()
+        return self.test.answers[asked]
+    }
+
+    private func refusal(_ answer: Result<CoordinatorCore.Answer, Problem>?) -> String {
+        if case .failure(let problem)? = answer { problem.detail } else { "" }
+    }
+
+    // MARK: Moves
+
+    private var owners: [Int: String] {
+        var owners: [Int: String] = [:]
+        for (slot, state) in self.test.core.state.slots { owners[slot.shard] = state.owner?.member }
+        return owners
+    }
+
+    @Test mutating func `Moved slots stay, and nothing else moves for it until they may be moved again`() {
+        let members = ["a", "b", "c"]
+        self.fleet(members, shards: 18)
+        let before = self.owners
+        var wanted = before
+        for shard in before.keys.sorted().filter({ before[$0] == "a" }).prefix(4) {
+            #expect(self.operate(OperatorRequest(.move, shard: shard, member: "b")).isSuccess)
+            wanted[shard] = "b"
+            self.run(members, seconds: 3)
+        }
+        self.run(members, seconds: 500)
+        #expect(self.owners == wanted)
+        self.run(members, seconds: 200)
+        #expect(members.allSatisfy { id in self.owners.values.count { $0 == id } == 6 })
+        #expect(self.owners.count { wanted[$0.key] != $0.value } == 4, "as many as it takes")
+    }
+
+    @Test mutating func `What was moved is evened out at once when an operator asks for that`() {
+        self.fleet(["a", "b"], shards: 8)
+        let shard = self.test.granted("a")[0]
+        self.operate(OperatorRequest(.move, shard: shard, member: "b"))
+        self.run(["a", "b"], seconds: 3)
+        #expect(self.test.granted("b").count == 5)
+        guard case .success(.operation(let answer))? = self.operate(OperatorRequest(.rebalance)) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(answer.plan?.moves.count == 1)
+        self.run(["a", "b"], seconds: 30)
+        #expect(self.test.granted("a").count == 4 && self.test.granted("b").count == 4)
+    }
+
+    @Test mutating func `A slot that had to leave where it was put counts where it is`() {
+        self.fleet(["a", "b", "c"], shards: 12)
+        for shard in self.test.granted("a").prefix(2) {
+            self.operate(OperatorRequest(.move, shard: shard, member: "b"))
+        }
+        self.run(["a", "b", "c"], seconds: 5)
+        #expect(self.test.granted("b").count == 6)
+        self.run(["a", "c"], seconds: 20)
+        #expect(self.test.granted("a").count == 6 && self.test.granted("c").count == 6)
+    }
+
+    @Test mutating func `A pinned slot is not moved elsewhere`() {
+        self.fleet(["a", "b"], shards: 4)
+        let shard = self.test.granted("a")[0]
+        self.operate(OperatorRequest(.pin, shard: shard, member: "a"))
+        let answer = self.operate(OperatorRequest(.move, shard: shard, member: "b"))
+        #expect(self.refusal(answer).contains("pinned to a: unpin it"))
+        self.operate(OperatorRequest(.unpin, shard: shard))
+        #expect(self.operate(OperatorRequest(.move, shard: shard, member: "b")).isSuccess)
+    }
+
+    // MARK: Retry
+
+    private func epoch(_ shard: Int) -> Int64 { self.test.core.state.slots[CoreUnderTest.slot(shard)]?.epoch ?? 0 }
+
+    private mutating func askPermit(_ shard: Int) -> PermitAnswer? {
+        let request = PermitRequest(
+            member: "a", incarnation: 1, slot: CoreUnderTest.slot(shard), epoch: self.epoch(shard))
+        let asked = self.test.ask { $0.permitRequested($1, request, now: $2) }
+        if case .success(.permit(let answer))? = self.test.answers[asked] { return answer }
+        return nil
+    }
+
+    @Test mutating func `A retry lets slots ask at once that were told to wait while the application was halted`() {
+        self.test.found(shards: 3, maxConcurrency: 16)
+        self.test.save()
+        self.test.join("a")
+        func told(_ slot: ObservedSlot) -> ObservedSlot? {
+            switch slot.slot.shard {
+            case 0:
+                ObservedSlot(slot: slot.slot, epoch: slot.epoch, status: .failed, reason: "4004", closeCode: 4004)
+            case 1: ObservedSlot(slot: slot.slot, epoch: slot.epoch, status: .connecting)
+            default: slot
+            }
+        }
+        _ = self.test.renew("a", told)
+        self.test.tick()
+        self.test.save()
+        #expect(self.askPermit(1)?.retryAfterMilliseconds == 30_000)
+        let before = (0..<3).map(self.epoch)
+        #expect(self.operate(OperatorRequest(.retry)).isSuccess)
+        // It lets go of what it was not granted any more, and is granted it anew.
+        for _ in 0..<3 {
+            _ = self.test.renew("a") { slot in
+                slot.slot.shard == 2 ? slot : ObservedSlot(slot: slot.slot, epoch: slot.epoch, status: .connecting)
+            }
+            self.test.tick()
+            self.test.save()
+        }
+        #expect((0..<3).map(self.epoch) == [before[0] + 1, before[1] + 1, before[2]], "one that is ready goes on")
+        #expect(self.askPermit(1) == nil)
+        #expect(self.test.permits.map(\.bucket) == [1], "the ledger is asked")
+    }
+}
+
+extension Result<CoordinatorCore.Answer, Problem>? {
+    fileprivate var isSuccess: Bool { if case .success? = self { true } else { false } }
+}
