@@ -32,7 +32,7 @@ import Testing
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await client.run() }
                 for round in 1...3 {
-                    let connection = try await client.connection(within: .seconds(5))
+                    let connection = try await client.connection(within: .seconds(20))
                     try await connection.openChannel().publishConfirmed(
                         AMQPMessage(
                             exchange: "", routingKey: queue, body: ByteBuffer(string: "\(round)"), mandatory: true))
@@ -40,7 +40,7 @@ import Testing
                     _ = await connection.waitUntilClosed()
                     try await eventually("the loss") { losses.withLock { $0.count } == round }
                 }
-                let last = try await client.connection(within: .seconds(5))
+                let last = try await client.connection(within: .seconds(20))
                 #expect(prepared.withLock { $0 } == 4)
                 group.cancelAll()
                 try await group.waitForAll()
@@ -59,7 +59,7 @@ import Testing
         try await BrokerUnderTest.run { broker in
             var configuration = broker.configuration
             configuration.host = "127.0.0.1"
-            configuration.port = try freePort()
+            configuration.port = try quietPort()
             let client = AMQPClient(
                 configuration: configuration,
                 eventLoop: broker.eventLoop,

@@ -32,7 +32,7 @@ struct APIServerUnderTest: Sendable {
     ) async throws {
         let pages = try TemporaryDirectory("pages")
         _ = try pages.write("<!doctype html><title>Flotilla</title>", to: "index.html")
-        let port = try freePort()
+        let port = try quietPort()
         let reader = SettingsReader(
             SettingsSource(environment: [
                 "FLOTILLA_HTTP_PORT": "\(port)", "FLOTILLA_DASHBOARD_DIRECTORY": pages.path,

@@ -118,7 +118,7 @@ struct CoordinatorClientTests {
     }
 
     @Test func `A coordinator that isn't there, or leaves in the middle, is unavailable`() async throws {
-        let closed = try self.client("http://127.0.0.1:\(try freePort())")
+        let closed = try self.client("http://127.0.0.1:\(try quietPort())")
         let failure = await self.failure { () async throws(CoordinatorClient.Failure) in
             _ = try await closed.register(self.registration)
         }

@@ -50,15 +50,15 @@ struct CoordinatorUnderTest: Sendable {
     ) async throws {
         let directory = try TemporaryDirectory("coordinator")
         let operators = "# who may\nada operate \(Self.ada)\neve view \(Self.eve)\n"
-        let (port, operations) = (try freePort(), try freePort())
+        let (port, operations) = (try quietPort(), try quietPort())
         var settings = CoordinatorSettings(
             SettingsReader(
                 SettingsSource(environment: [
                     "FLOTILLA_HTTP_PORT": "\(port)", "FLOTILLA_OPERATIONS_PORT": "\(operations)",
                     "FLOTILLA_MEMBER_ID": name, "FLOTILLA_DATABASE_URL": database,
-                    "FLOTILLA_AMQP_URL": "amqp://a:b@127.0.0.1:\(try freePort())/", "FLOTILLA_LANES": "2",
+                    "FLOTILLA_AMQP_URL": "amqp://a:b@127.0.0.1:\(try quietPort())/", "FLOTILLA_LANES": "2",
                     "FLOTILLA_LEASE": "120s",
-                    "FLOTILLA_DISCORD_API_URL": "http://127.0.0.1:\(try freePort())", "FLOTILLA_DISCORD_TOKEN": "d",
+                    "FLOTILLA_DISCORD_API_URL": "http://127.0.0.1:\(try quietPort())", "FLOTILLA_DISCORD_TOKEN": "d",
                     "FLOTILLA_MEMBER_TOKEN": Self.memberToken, "FLOTILLA_OPERATOR_TOKEN": Self.operatorToken,
                     "FLOTILLA_OPERATORS_FILE": try directory.write(operators, to: "operators"),
                 ])), processID: 1)

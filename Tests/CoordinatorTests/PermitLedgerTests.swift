@@ -25,14 +25,16 @@ struct PermitLedgerTests {
     @Test func `A bucket is free once in its spacing, and tells how long to wait`() async throws {
         try await CoordinatorDatabase.run { pool in
             let ledger = try await self.ledger(pool)
+            let start = ContinuousClock.now
             #expect(try await ledger.take(bucket: 0, of: self.application) == nil)
             let wait = try #require(try await ledger.take(bucket: 0, of: self.application))
+            let passed = start.duration(to: .now)
             let whole = PermitSpacing.between(IdentifyPolicy())
-            #expect(wait <= whole && wait > whole - .seconds(3), "\(wait)")
-            try await self.pass(4, pool)
+            #expect(wait <= whole && wait > whole - passed - .milliseconds(100), "\(wait)")
+            try await self.pass(1, pool)
             let rest = try #require(try await ledger.take(bucket: 0, of: self.application))
-            #expect(rest <= wait - .milliseconds(3900), "asking does not begin the time again: \(rest)")
-            try await self.pass(whole / .seconds(1) - 3.9, pool)
+            #expect(rest <= wait - .milliseconds(900), "asking does not begin the time again: \(rest)")
+            try await self.pass(whole / .seconds(1) - 0.9, pool)
             #expect(try await ledger.take(bucket: 0, of: self.application) == nil)
             #expect(try await ledger.take(bucket: 0, of: self.application) != nil)
         }
@@ -41,11 +43,18 @@ struct PermitLedgerTests {
     @Test func `A permit used at the end of its time still leaves 5 s to the next`() async throws {
         try await CoordinatorDatabase.run { pool in
             let ledger = try await self.ledger(pool)
-            _ = try await ledger.take(bucket: 0, of: self.application)
-            // The first IDENTIFY left when its permit ended, 4.9 s ago: a second now would come too early.
-            try await self.pass(IdentifyPolicy().validity / .seconds(1) + 4.9, pool)
-            let wait = try await ledger.take(bucket: 0, of: self.application)
-            #expect(wait != nil)
+            for bucket in 0..<20 {
+                let start = ContinuousClock.now
+                _ = try await ledger.take(bucket: bucket, of: self.application)
+                // The first IDENTIFY left when its permit ended, 4.9 s ago: a second now would come too early.
+                try await self.pass(IdentifyPolicy().validity / .seconds(1) + 4.9, pool)
+                let wait = try await ledger.take(bucket: bucket, of: self.application)
+                // Where so much time has really passed as well, it may be free.
+                guard start.duration(to: .now) < PermitSpacing.jitter else { continue }
+                #expect(wait != nil)
+                return
+            }
+            Issue.record("two questions never came within \(PermitSpacing.jitter)")
         }
     }
 

@@ -9,7 +9,7 @@ import Testing
 struct ClusterTests {
     private func withCluster(_ body: (RedisClient) async throws -> Void) async throws {
         // The cluster bus listens 10,000 above.
-        let port = try quietPort()
+        let port = try quietPort(below: 22_000)
         let directory = try TemporaryDirectory("cluster")
         let server = try ChildProcess(
             "redis-server",

@@ -46,7 +46,7 @@ struct ConfigurationTests {
     ])
     func `Every wrong setting is named at once, and no secret is shown`(role: String, named: [String]) async throws {
         let program = try Programs.start(role, Self.wrong)
-        #expect(try await program.exitStatus(within: .seconds(10)) == 78)
+        #expect(try await program.exitStatus(within: .seconds(30)) == 78)
         let lines = program.output.split(separator: "\n")
         for variable in named {
             #expect(
@@ -63,7 +63,7 @@ struct ConfigurationTests {
                 "FLOTILLA_SANDBOX_HTTP_PORT": "-1", "FLOTILLA_SANDBOX_GATEWAY_URL": "http://gateway",
                 "FLOTILLA_SANDBOX_RATE_LIMITS": "maybe",
             ])
-        #expect(try await program.exitStatus(within: .seconds(10)) == 78)
+        #expect(try await program.exitStatus(within: .seconds(30)) == 78)
         for name in ["HTTP_PORT", "GATEWAY_URL", "RATE_LIMITS"] {
             #expect(program.output.contains("FLOTILLA_SANDBOX_\(name):"), "\(program.output)")
         }
@@ -75,7 +75,7 @@ struct ConfigurationTests {
             let path = directory.path("flotilla.json")
             if let text { _ = try directory.write(text, to: "flotilla.json") }
             let program = try Programs.start("api", ["FLOTILLA_CONFIG": path])
-            #expect(try await program.exitStatus(within: .seconds(10)) == 78)
+            #expect(try await program.exitStatus(within: .seconds(30)) == 78)
             #expect(program.output.contains("FLOTILLA_CONFIG") && program.output.contains(path), "\(program.output)")
         }
     }

@@ -127,7 +127,7 @@ final class Fleet: Sendable {
         let start = clock.now
         self.process.signal(SIGTERM)
         do {
-            let status = try await self.process.exitStatus(within: .seconds(15))
+            let status = try await self.process.exitStatus(within: .seconds(45))
             #expect(status == 0, "\(self.process.output.suffix(2000))")
         } catch {
             Issue.record("still there after \(clock.now - start): \(self.process.output.suffix(2000))")

@@ -54,13 +54,15 @@ enum HTTP {
 
 /// HTTP as bytes, for what no client would send.
 enum RawHTTP {
-    /// Sends `request` and returns the first answer, or what came until the peer closed or said nothing for 3 s.
-    static func exchange(_ request: String, port: Int) async throws -> String {
+    /// Sends `request` and returns the first answer, or what came until the peer closed or said nothing for so long.
+    static func exchange(
+        _ request: String, port: Int, silence limit: TimeAmount = .seconds(3)
+    ) async throws -> String {
         let answer = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: String.self)
         let channel = try await ClientBootstrap(group: answer.futureResult.eventLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(IdleStateHandler(readTimeout: .seconds(3)))
+                    try channel.pipeline.syncOperations.addHandler(IdleStateHandler(readTimeout: limit))
                     try channel.pipeline.syncOperations.addHandler(Collector(answer))
                 }
             }

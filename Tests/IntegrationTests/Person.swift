@@ -31,7 +31,7 @@ final class Person: Sendable {
         self.ears = ears
         self.connection = try await GatewayClient.connect(
             to: GatewayURL(gateway, compression: .none), group: MultiThreadedEventLoopGroup.singleton,
-            deadline: .now + .seconds(5), delegate: { _ in ears })
+            deadline: .now + .seconds(20), delegate: { _ in ears })
         self.connection.send(
             JSONValue.object(["op": 2, "d": ["token": .string(token), "properties": ["os": "linux"]]]).encoded)
         try await eventually("READY for \(login)") { ears.isReady }

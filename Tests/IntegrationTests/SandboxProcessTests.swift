@@ -26,11 +26,13 @@ struct SandboxProcessTests {
         let (program, url) = try await Self.start()
         let port = try #require(URL(string: url)?.port)
         let head = "POST /api/v10/auth/login HTTP/1.1\r\nHost: sandbox\r\nContent-Type: application/json\r\n"
-        let announced = try await RawHTTP.exchange("\(head)Content-Length: \((25 << 20) + 1)\r\n\r\n{", port: port)
+        let announced = try await RawHTTP.exchange(
+            "\(head)Content-Length: \((25 << 20) + 1)\r\n\r\n{", port: port, silence: .seconds(20))
         #expect(announced.hasPrefix("HTTP/1.1 413 ") && announced.contains("\"code\":40005"), "\(announced)")
         let chunk = "100000\r\n\(String(repeating: " ", count: 1 << 20))\r\n"
         let streamed = try await RawHTTP.exchange(
-            "\(head)Transfer-Encoding: chunked\r\n\r\n\(String(repeating: chunk, count: 26))", port: port)
+            "\(head)Transfer-Encoding: chunked\r\n\r\n\(String(repeating: chunk, count: 26))", port: port,
+            silence: .seconds(20))
         #expect(streamed.hasPrefix("HTTP/1.1 413 "), "\(streamed)")
         #expect(try await HTTP.get("\(url)/api/v10/gateway").status == 200)
         try await program.stop()
@@ -63,13 +65,13 @@ struct SandboxProcessTests {
         try await eventually("a heartbeat's acknowledgement") { other.texts.contains { $0.contains("\"op\":11") } }
         bystander.drop()
         program.signal(SIGTERM)
-        #expect(try await program.exitStatus(within: .seconds(10)) == 0)
+        #expect(try await program.exitStatus(within: .seconds(30)) == 0)
     }
 
     private static func connect(_ gateway: String, _ delegate: CloseCodes) async throws -> GatewayConnection {
         try await GatewayClient.connect(
             to: GatewayURL(gateway, compression: .none), group: MultiThreadedEventLoopGroup.singleton,
-            deadline: .now + .seconds(5), delegate: { _ in delegate })
+            deadline: .now + .seconds(20), delegate: { _ in delegate })
     }
 }
 

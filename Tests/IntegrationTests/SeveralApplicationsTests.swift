@@ -197,7 +197,7 @@ private struct TwoApplications: Sendable {
     /// Waits until five slots are ready and all lanes are read.
     func ready() async throws -> ClusterView {
         var view: ClusterView?
-        try await eventually(within: .seconds(30), "five slots ready") {
+        try await eventually(within: .seconds(60), "five slots ready") {
             // Until it leads, it has no answer.
             view = try? await self.view()
             guard let view else { return false }

@@ -228,7 +228,7 @@ private struct PublicClient {
                 "BOT_TOKEN": fleet.botToken, "SHARDS": "\(fleet.plan.shards)", "INTENTS": "\(fleet.plan.intents)",
                 "EVENTS_FILE": file, "PYTHONDONTWRITEBYTECODE": "1",
             ])
-        try await self.process.wait(for: "ready: ", within: .seconds(30))
+        try await self.process.wait(for: "ready: ", within: .seconds(90))
     }
 
     func events() throws -> [Line] {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LocalStack
 
-@Suite("What a killed supervisor leaves behind", .timeLimit(.minutes(1)))
+@Suite("What a killed supervisor leaves behind", .timeLimit(.minutes(2)))
 struct OrphanGuardTests {
     /// Set in the process that is going to be killed: the directory of its stack.
     private static let variable = "FLOTILLA_TEST_ORPHANS_OF"
@@ -29,7 +29,7 @@ struct OrphanGuardTests {
     }
 
     @Test(.enabled(if: ProcessInfo.processInfo.environment[variable] == nil))
-    func `Nothing of it runs ten seconds later`() async throws {
+    func `Nothing of it goes on running`() async throws {
         let directory = try TemporaryDirectory("orphans")
         let mark = MarkedProcesses(mark: directory.path)
         let supervisor = try ChildProcess(
@@ -38,7 +38,7 @@ struct OrphanGuardTests {
             environment: [Self.variable: directory.path])
         try await eventually(within: .seconds(30), "the processes of the stack") { mark.find().count >= 5 }
         supervisor.signal(SIGKILL)
-        try await eventually(within: .seconds(15), "the end of all of them") { mark.find().isEmpty }
+        try await eventually(within: .seconds(30), "the end of all of them") { mark.find().isEmpty }
     }
 
     @Test(.enabled(if: ProcessInfo.processInfo.environment[variable] == nil))

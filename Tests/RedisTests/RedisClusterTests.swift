@@ -15,7 +15,7 @@ private struct RedisCluster {
     init() async throws {
         var servers: [RedisServer] = []
         for _ in 0..<3 {
-            servers.append(try await RedisServer(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]))
+            servers.append(try await RedisServer(["--cluster-enabled", "yes", "--cluster-node-timeout", "15000"]))
         }
         self.servers = servers
         let create = try ChildProcess(
@@ -117,11 +117,15 @@ private struct RedisCluster {
                     let both = await client.pipeline([["GET", "{tag}old"], ["GET", "{tag}new"], ["GET", "{tag}old"]])
                     #expect(both.map(\.string) == ["old", "new", "old"])
 
-                    // Half here, half there: tried again, then the server's word.
-                    let split = try await redisError {
-                        try await client.command("MGET", "{tag}old", "{tag}new", timeout: .milliseconds(500))
+                    // Half here, half there: tried again, then the server's word, unless that is late.
+                    var split: RedisError?
+                    try await eventually("an answer in time") {
+                        split = try await redisError {
+                            try await client.command("MGET", "{tag}old", "{tag}new", timeout: .milliseconds(500))
+                        }
+                        return split?.code != .timedOut
                     }
-                    #expect(split.serverKind == "TRYAGAIN")
+                    #expect(split?.serverKind == "TRYAGAIN")
 
                     try await from.command("MIGRATE", "127.0.0.1", RedisArgument(target.port), "{tag}old", 0, 5_000)
                     try await to.command("CLUSTER", "SETSLOT", number, "NODE", .string(targetID))
@@ -150,7 +154,7 @@ private struct RedisCluster {
             let began = clock.now
             let error = try await redisError { try await client.command("GET", "foo") }
             #expect([.connectionLost, .timedOut, .clusterUnavailable].contains(error.code))
-            #expect(clock.now - began < .seconds(3))
+            #expect(clock.now - began < .seconds(10))
             try await victim.startAgain()
             try await eventually("the node's return") {
                 await client.pipeline(keys.map { ["SET", .string($0), "2"] }).firstError == nil
@@ -160,7 +164,7 @@ private struct RedisCluster {
     }
 
     @Test func `No cluster at the seeds is an error within the deadline`() async throws {
-        var configuration = try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(try freePort())")
+        var configuration = try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(try quietPort())")
         configuration.commandTimeout = .seconds(1)
         try await withClient(configuration) { client in
             let error = try await redisError { try await client.command("GET", "foo") }
@@ -169,6 +173,7 @@ private struct RedisCluster {
         }
         let plain = try await RedisServer()
         configuration.endpoints = [plain.endpoint]
+        configuration.commandTimeout = .seconds(10)
         try await withClient(configuration) { client in
             let error = try await redisError { try await client.command("GET", "foo") }
             #expect(error.code == .clusterUnavailable)

@@ -28,7 +28,7 @@ import Testing
         configuration.silenceLimit = .seconds(2)
         configuration.connectTimeout = .milliseconds(500)
         try await withClient(configuration) { client in
-            try await client.command("PING")
+            try await client.waitUntilReady()
             server.signal(SIGSTOP)
             let cut = try await redisError { try await client.command("PING", timeout: .seconds(20)) }
             #expect(cut.code == .connectionLost)
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func `Nothing listens: the first command waits for one attempt and fails unsent`() async throws {
-        let configuration = RedisConfiguration(endpoints: [.init(host: "127.0.0.1", port: try freePort())])
+        let configuration = RedisConfiguration(endpoints: [.init(host: "127.0.0.1", port: try quietPort())])
         try await withClient(configuration) { client in
             let error = try await redisError { try await client.command("PING") }
             #expect(error.code == .connectionLost)
@@ -144,7 +144,7 @@ import Testing
 
     @Test func `TLS verifies the server`() async throws {
         let certificates = try await TestCertificates()
-        let port = try freePort()
+        let port = try quietPort()
         let server = try await RedisServer(
             [
                 "--bind", "127.0.0.1", "127.0.0.2", "--tls-port", "\(port)", "--tls-cert-file",

@@ -15,10 +15,9 @@ final class RedisServer: Sendable {
     private let directory: TemporaryDirectory
     private let process: Mutex<ChildProcess>
 
-    /// - Parameter port: `nil` finds one, low enough for the cluster bus 10,000 above it.
+    /// - Parameter port: `nil` finds one, low enough that the cluster bus 10,000 above it is quiet as well.
     init(_ options: [String] = [], port: Int? = nil, waitFor awaited: Int? = nil) async throws {
-        var chosen = try port ?? freePort()
-        while chosen > 55_000 { chosen = try freePort() }
+        let chosen = try port ?? quietPort(below: 22_000)
         self.port = chosen
         self.directory = try TemporaryDirectory("redis")
         self.arguments =

@@ -154,7 +154,7 @@ private enum RawExchange {
                 }
             }
             .connect(host: "127.0.0.1", port: port).get()
-        let deadline = channel.eventLoop.scheduleTask(in: .seconds(5)) {
+        let deadline = channel.eventLoop.scheduleTask(in: .seconds(20)) {
             answer.fail(HarnessError(what: "the server did not end the connection"))
         }
         channel.writeAndFlush(ByteBuffer(string: request), promise: nil)

@@ -119,12 +119,16 @@ struct FaultCourseTests {
             let (first, _) = try await api.bot(shard: (0, 2))
             let (second, _) = try await api.bot(shard: (1, 2))
             try await api.inflict([
-                ["kind": "close", "code": 4001, "at_ms": 150, "target": ["shard": [1, 2]]],
+                ["kind": "close", "code": 4001, "at_ms": 60_000, "target": ["shard": [1, 2]]],
                 ["kind": "op9", "target": ["shard": [0, 2]]],
             ])
             let waiting = try await api.control("GET", "/faults").json["faults"]?.array ?? []
-            #expect(waiting.map { $0["fault"] } == ["close"] && (waiting.first?["in_ms"]?.integer ?? 999) <= 150)
+            #expect(waiting.map { $0["fault"] } == ["close"])
+            #expect((1...60_000).contains(waiting.first?["in_ms"]?.integer ?? 0))
             #expect(try await first.next(op: 9)["d"] == false)
+            #expect(try await second.isQuiet(allowing: ["GUILD_CREATE"]))
+            try await api.control("DELETE", "/faults")
+            try await api.inflict(["kind": "close", "code": 4001, "at_ms": 150, "target": ["shard": [1, 2]]])
             #expect(try await second.closeCode() == 4001)
             #expect(try await first.isQuiet())
             #expect(try await api.control("GET", "/faults").json["faults"] == [])
@@ -132,16 +136,24 @@ struct FaultCourseTests {
     }
 
     @Test func `What waits can be given up`() async throws {
-        try await withSandbox { api in
-            let (client, _) = try await api.settledBot()
-            try await api.inflict(["kind": "drop", "at_ms": 100])
-            try await api.control("POST", "/faults", ["schedule": "seed=1,every=100ms,kinds=drop"])
-            #expect(try await api.control("DELETE", "/faults").status == 204)
-            #expect(try await api.control("GET", "/faults").json["faults"] == [])
-            // Longer than both would have taken.
-            try await api.inflict(["kind": "heartbeats", "count": 1, "at_ms": 250])
-            _ = try await client.next(op: 1)
+        for _ in 0..<20 {
+            let isInTime = try await withSandbox { api in
+                let (client, _) = try await api.settledBot()
+                let start = ContinuousClock.now
+                try await api.inflict(["kind": "drop", "at_ms": 150])
+                try await api.control("POST", "/faults", ["schedule": "seed=1,every=150ms,kinds=drop"])
+                #expect(try await api.control("DELETE", "/faults").status == 204)
+                // Else they have happened before they could be given up.
+                guard start.duration(to: .now) < .milliseconds(150) else { return false }
+                #expect(try await api.control("GET", "/faults").json["faults"] == [])
+                // Longer than both would have taken.
+                try await api.inflict(["kind": "heartbeats", "count": 1, "at_ms": 300])
+                _ = try await client.next(op: 1)
+                return true
+            }
+            if isInTime { return }
         }
+        Issue.record("no try gave them up within 150 ms")
     }
 
     @Test func `A schedule from a seed goes on by itself, and the ledger tells of it`() async throws {

@@ -195,11 +195,23 @@ struct FaultFlowTests {
     }
 
     @Test func `A sandbox that does not read does not blame the client for it`() async throws {
-        try await withSandbox({ $0.gateway.heartbeatInterval = .milliseconds(200) }) { api in
+        let time = ManualTime()
+        try await withSandbox({
+            $0.gateway.heartbeatInterval = .milliseconds(20)
+            $0.clock = time.clock
+        }) { api in
             let (client, _) = try await api.settledBot()
-            try await api.inflict(["kind": "slow_reads", "for_ms": 700])
+            try await api.inflict([
+                ["kind": "slow_reads", "for_ms": 60_000],
+                // After the sandbox has looked for heartbeats many times.
+                ["kind": "heartbeats", "count": 1, "at_ms": 400],
+            ])
             client.send(op: 1, .null)
+            time.advance(by: .seconds(10))
+            _ = try await client.next(op: 1)
+            try await api.control("DELETE", "/faults")
             _ = try await client.next(op: 11)
+            time.advance(by: .seconds(10))
             #expect(try await client.closeCode() == 4000, "but when it reads again heartbeats have to come")
         }
     }
@@ -250,7 +262,7 @@ struct FaultFlowTests {
             let texts = TextCollector()
             let connection = try await GatewayClient.connect(
                 to: GatewayURL(api.sandbox.gatewayURL, compression: compression),
-                group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(5), delegate: { _ in texts })
+                group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(20), delegate: { _ in texts })
             try await eventually("Hello") { texts.all.count == 1 }
             try await api.inflict(["kind": "corrupt", "what": "json"])
             try await eventually("the broken message") { texts.all.last?.hasSuffix(#""d":{"id":"#) == true }

@@ -304,7 +304,8 @@ struct GatewayFlowTests {
             let incoming = GatewayTestClient.Incoming()
             let connection = try await GatewayClient.connect(
                 to: GatewayURL("wss://localhost:\(port)"), tls: GatewayClientTLS(caFile: certificates.authority),
-                group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(5), delegate: { _ in incoming })
+                group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(20), delegate: { _ in incoming }
+            )
             let client = GatewayTestClient(connection: connection, incoming: incoming)
             _ = try await client.next(op: 10)
             #expect(api.sandbox.httpsPort != nil && api.sandbox.httpsPort != api.sandbox.httpPort)

@@ -101,7 +101,7 @@ struct ReplayGatewayTests {
         try await withReplay(.init()) { replay in
             let client = try await GatewayClient.connect(
                 to: GatewayURL(replay.url, version: 10, compression: .zstdStream),
-                group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(5),
+                group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(20),
                 delegate: { _ in Discarding() })
             client.setReading(false)
             client.send(ByteBuffer(string: #"{"op":2,"d":{"token":"T","properties":{},"intents":0}}"#))
@@ -201,7 +201,7 @@ struct ReplayGatewayTests {
         let incoming = GatewayTestClient.Incoming()
         let connection = try await GatewayClient.connect(
             to: GatewayURL(replay.url, version: 10, compression: compression),
-            group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(5), delegate: { _ in incoming })
+            group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(20), delegate: { _ in incoming })
         return GatewayTestClient(connection: connection, incoming: incoming)
     }
 

@@ -59,7 +59,7 @@ struct SandboxClient {
             request.headers.add(name: "Content-Type", value: contentType)
             request.body = .bytes(ByteBuffer(string: text))
         }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(20))
         let answer = try await response.body.collect(upTo: 64 << 20)
         let json = answer.readableBytes > 0 ? try? JSONValue(parsing: answer) : nil
         var headers: [String: String] = [:]
@@ -91,7 +91,7 @@ struct SandboxClient {
         let incoming = GatewayTestClient.Incoming()
         let connection = try await GatewayClient.connect(
             to: GatewayURL(url ?? self.sandbox.gatewayURL, version: version, compression: compression),
-            group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(5), delegate: { _ in incoming })
+            group: MultiThreadedEventLoopGroup.singleton, deadline: .now + .seconds(20), delegate: { _ in incoming })
         return GatewayTestClient(connection: connection, incoming: incoming)
     }
 
@@ -224,7 +224,7 @@ final class GatewayTestClient: Sendable {
             ])
     }
 
-    /// The next item; fails after 5 s of silence.
+    /// The next item; fails after 20 s of silence.
     func next() async throws -> Item {
         let stream = self.incoming.stream
         return try await withThrowingTaskGroup(of: Item?.self) { group in
@@ -233,8 +233,8 @@ final class GatewayTestClient: Sendable {
                 return nil
             }
             group.addTask {
-                try await Task.sleep(for: .seconds(5))
-                throw HarnessError(what: "nothing came within 5 s")
+                try await Task.sleep(for: .seconds(20))
+                throw HarnessError(what: "nothing came within 20 s")
             }
             defer { group.cancelAll() }
             guard let item = try await group.next() ?? nil else { throw HarnessError(what: "the stream is over") }

@@ -1,13 +1,19 @@
 import Foundation
+import Synchronization
 
-/// A port outside of the range that the kernel hands out by itself, so that it stays free until a program takes it.
-package func quietPort() throws -> Int {
+package struct NoFreePort: Error {}
+
+private let given = Mutex<Set<Int>>([])
+
+/// A port outside of the range that the kernel hands out by itself, so that it stays free until a program takes it. No
+/// two calls of a process get the same.
+package func quietPort(below end: Int = 32_000) throws -> Int {
     for _ in 0..<200 {
-        let port = Int.random(in: 12_000..<32_000)
+        let port = Int.random(in: 12_000..<end)
         // One that is taken is passed over.
         if let holder = try? PortHolder(port: port) {
             holder.release()
-            return port
+            if given.withLock({ $0.insert(port).inserted }) { return port }
         }
     }
     throw NoFreePort()

@@ -17,7 +17,7 @@ struct ApplicationClientsTests {
     ) async throws {
         // Nothing is asked of it.
         let redis = try RedisClient(
-            configuration: try RedisConfiguration(url: "redis://127.0.0.1:\(try freePort())"), logger: Self.quiet)
+            configuration: try RedisConfiguration(url: "redis://127.0.0.1:\(try quietPort())"), logger: Self.quiet)
         var made: [Snowflake?: DiscordREST] = [:]
         let tokens = try ApplicationTokens(unnamed: unnamed.map { Secret($0) }, list: list.map { Secret($0) })
         let clients = ApplicationClients(tokens) { entry in

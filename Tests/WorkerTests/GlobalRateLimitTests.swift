@@ -29,7 +29,7 @@ struct GlobalRateLimitTests {
 
     @Test func `Without Redis a process keeps to its own small share`() async throws {
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-        let port = try freePort()
+        let port = try quietPort()
         let redis = try RedisClient(
             configuration: RedisConfiguration(url: "redis://127.0.0.1:\(port)/"), logger: logger)
         let limit = GlobalRateLimit(redis: redis, application: "test", logger: logger)
@@ -62,18 +62,22 @@ struct GlobalRateLimitTests {
     @Test func `Without Redis nobody lines up for a turn after the deadline`() async throws {
         let logger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
         let redis = try RedisClient(
-            configuration: RedisConfiguration(url: "redis://127.0.0.1:\(try freePort())/"), logger: logger)
+            configuration: RedisConfiguration(url: "redis://127.0.0.1:\(try quietPort())/"), logger: logger)
         let limit = GlobalRateLimit(redis: redis, application: "test", logger: logger)
-        let deadline = ContinuousClock.now.advanced(by: GlobalRateLimit.localInterval * 4)
-        let taken = await withTaskGroup(of: Bool.self) { group in
-            for _ in 0..<100 {
-                group.addTask { (try? await limit.take(until: deadline)) != nil }
+        var taken = 0
+        // Where the machine stands still, the deadline may be over before anybody asks.
+        for _ in 0..<10 where taken == 0 {
+            let deadline = ContinuousClock.now.advanced(by: GlobalRateLimit.localInterval * 4)
+            taken = await withTaskGroup(of: Bool.self) { group in
+                for _ in 0..<100 {
+                    group.addTask { (try? await limit.take(until: deadline)) != nil }
+                }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
             }
-            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
         #expect((1...5).contains(taken))
         // The ninety and more that were refused hold no place: the next turn is not theirs.
-        try await limit.take(until: .now.advanced(by: GlobalRateLimit.localInterval * 8))
+        try await limit.take(until: .now.advanced(by: GlobalRateLimit.localInterval * 60))
         await redis.shutdown()
     }
 }

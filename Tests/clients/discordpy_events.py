@@ -16,7 +16,7 @@ import yarl
 
 import harness
 
-TOTAL_SECONDS = 120.0
+TOTAL_SECONDS = 300.0
 SPACE = re.compile(r"[ \t\r\n]*")
 DECODER = json.JSONDecoder()
 

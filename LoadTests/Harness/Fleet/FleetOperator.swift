@@ -4,6 +4,7 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
+import NIOPosix
 
 /// Asks whichever coordinator leads, as an operator.
 package struct FleetOperator: Sendable {
@@ -60,29 +61,61 @@ package struct FleetOperator: Sendable {
     /// - Returns: nil when none of them leads now.
     /// - Throws: when the leader refuses.
     package func tried(_ request: OperatorRequest) async throws -> OperatorAnswer? {
+        switch try await self.ask(request) {
+        case .done(let answer): return answer
+        case .refused(let problem, _): throw problem
+        case .open: return nil
+        }
+    }
+
+    private enum Reply {
+        // `wasHeard`: whether one that gave no answer may have done it.
+        case done(OperatorAnswer)
+        case refused(HarnessError, wasHeard: Bool)
+        case open(wasHeard: Bool)
+    }
+
+    private func ask(_ request: OperatorRequest) async throws -> Reply {
         let body = ByteBuffer(data: try ClusterJSON.encoder().encode(request))
+        var wasHeard = false
         for (index, coordinator) in self.coordinators.enumerated() where index != self.avoided {
-            guard let (status, answer) = try? await self.call("POST", "\(coordinator)/v1/operations", body) else {
+            let status: UInt
+            let answer: ByteBuffer
+            do {
+                (status, answer) = try await self.call("POST", "\(coordinator)/v1/operations", body)
+            } catch is NIOConnectionError {
+                continue
+            } catch {
+                wasHeard = true
                 continue
             }
             switch status {
-            case 200: return try ClusterJSON.decoder().decode(OperatorAnswer.self, from: answer)
+            case 200: return .done(try ClusterJSON.decoder().decode(OperatorAnswer.self, from: answer))
             case 400..<500:
-                throw HarnessError(
-                    "\(request.name.rawValue) is refused with \(status): \(String(String(buffer: answer).prefix(400)))")
+                let text = String(String(buffer: answer).prefix(400))
+                return .refused(
+                    HarnessError("\(request.name.rawValue) is refused with \(status): \(text)"), wasHeard: wasHeard)
             default: continue
             }
         }
-        return nil
+        return .open(wasHeard: wasHeard)
     }
 
-    /// Asks until the leader answers.
+    /// Asks until the leader answers. A refusal of what an earlier try may have done is an answer, too: whether it was
+    /// done shows in the fleet.
     package func operate(
         _ request: OperatorRequest, within limit: Duration = .seconds(30)
     ) async throws -> OperatorAnswer {
         let deadline = ContinuousClock.now + limit
+        var mayBeDone = false
         while true {
-            if let answer = try await self.tried(request) { return answer }
+            switch try await self.ask(request) {
+            case .done(let answer): return answer
+            case .refused(let problem, let wasHeard):
+                guard mayBeDone || wasHeard else { throw problem }
+                return OperatorAnswer(message: "an earlier try may have done it: \(problem)")
+            case .open(let wasHeard): mayBeDone = mayBeDone || wasHeard
+            }
             guard ContinuousClock.now < deadline else {
                 throw HarnessError("nobody leads: \(request.name.rawValue) had no answer within \(limit)")
             }

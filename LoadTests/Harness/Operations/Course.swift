@@ -93,13 +93,14 @@ struct Course: Sendable {
         self.samples[name, default: []] += samples
     }
 
+    /// The leader's: a standby doesn't know how the slots are.
     private func view() async throws -> ClusterView {
         var view: ClusterView?
-        try await eventually(within: .seconds(30), "a coordinator's answer") {
+        try await eventually(within: Self.patience, "the leader's answer") {
             view = await self.fleet.view()
-            return view != nil
+            return view.map { $0.standby == nil } ?? false
         }
-        guard let view else { throw HarnessError("no coordinator answers") }
+        guard let view else { throw HarnessError("no coordinator leads") }
         return view
     }
 
@@ -115,7 +116,12 @@ struct Course: Sendable {
 
     /// A slot that can be moved, and where to.
     private func candidate() async throws -> OperatorRequest {
-        let view = try await self.view()
+        var view = try await self.view()
+        // A new leader hears of them with their members' next renewals.
+        try await eventually(within: Self.patience, "a slot that is ready") {
+            view = try await self.view()
+            return view.slots.contains { $0.status == .ready }
+        }
         let alive = view.members.filter { $0.kind == .shard && $0.state == "alive" && $0.mark == nil }
         let slots = view.slots.filter { $0.status == .ready }
         guard !slots.isEmpty else { throw HarnessError("no slot is ready") }
@@ -136,8 +142,19 @@ struct Course: Sendable {
 
     private var victim: FleetProcess { self.fleet.shards[self.turn % self.fleet.shards.count] }
 
+    /// Seen twice with every slot ready: one that is on its way may be elsewhere before anything is done to the
+    /// process.
     private func shards(of process: FleetProcess) async throws -> Set<Int> {
-        Set(try await self.view().slots.filter { $0.member == process.name }.map(\.shard))
+        var shards: Set<Int>?
+        try await eventually(within: Self.patience, "the slots of \(process.name) at rest") {
+            let slots = try await self.view().slots
+            let last = shards
+            shards = nil
+            guard slots.allSatisfy({ $0.status == .ready }) else { return false }
+            shards = Set(slots.filter { $0.member == process.name }.map(\.shard))
+            return shards == last
+        }
+        return shards ?? []
     }
 
     // MARK: Exercises

@@ -41,6 +41,8 @@ package struct CoordinatorClient: Sendable {
     private let endpoints: Endpoints
     private let token: Secret
     private let logger: Logger
+    /// Of a call, all that are asked on the way included; what an answer may be held for comes on top.
+    var limit: Duration = .seconds(3)
 
     package init(_ coordinators: CoordinatorURLs, token: Secret, logger: Logger) {
         self.endpoints = Endpoints(coordinators)
@@ -59,7 +61,8 @@ package struct CoordinatorClient: Sendable {
         inHaste.waitMilliseconds = 0
         return try await self.send(
             "POST", "/v1/members/\(member)/lease", renewal, inHaste: inHaste,
-            hold: .milliseconds(renewal.waitMilliseconds), within: .milliseconds(2500 + renewal.waitMilliseconds))
+            hold: .milliseconds(renewal.waitMilliseconds),
+            within: self.limit - .milliseconds(500) + .milliseconds(renewal.waitMilliseconds))
     }
 
     /// Says that the member is there, for as long as the call lasts: some 45 s, then it is to be called again. When the
@@ -89,7 +92,7 @@ package struct CoordinatorClient: Sendable {
             // Whatever fails here, the standby's answer is there.
             guard
                 let answer = try? await CoordinatorExchange.run(
-                    request, at: url, token: self.token, isInHaste: true, within: .seconds(1)),
+                    request, at: url, token: self.token, isInHaste: true, within: self.limit / 3),
                 answer.status == 200,
                 let told = try? ClusterJSON.decoder().decode(ClusterView.self, from: answer.body), told.standby == nil
             else { continue }
@@ -109,7 +112,7 @@ package struct CoordinatorClient: Sendable {
         _ body: Body?,
         inHaste: Body? = nil,
         hold: Duration = .zero,
-        within limit: Duration = .seconds(3)
+        within limit: Duration? = nil
     ) async throws(Failure) -> Answer {
         let request: CoordinatorRequest
         do {
@@ -119,7 +122,7 @@ package struct CoordinatorClient: Sendable {
         } catch {
             throw Failure(code: .refused, message: "\(method) \(path): what was to be said can't be written (\(error))")
         }
-        let answer = try await self.ask(request, within: limit)
+        let answer = try await self.ask(request, within: limit ?? self.limit)
         guard (200..<300).contains(answer.status) else { throw self.failure(answer, "\(method) \(path)") }
         do {
             return try ClusterJSON.decoder().decode(

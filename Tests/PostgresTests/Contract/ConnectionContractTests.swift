@@ -6,13 +6,25 @@ import Testing
 
 @Suite("Connections against PostgreSQL", .timeLimit(.minutes(1)))
 struct ConnectionContractTests {
+    /// Why a statement waited in vain, where no connection can be opened. A wait may end before the first attempt has.
+    private func refusal(_ pool: PostgresPool) async throws -> PostgresError? {
+        var refusal: PostgresError?
+        try await eventually("a failed attempt to connect") {
+            refusal = await postgresError { try await pool.execute("select 1") }
+            return refusal?.underlying != nil
+        }
+        return refusal
+    }
+
     @Test func `A killed connection is replaced before the next query`() async throws {
         try await TestDatabase.withPool({ $0.pool.maximum = 1 }) { pool in
             try await TestDatabase.withPool { administration in
                 for _ in 0..<5 {
                     let row = try #require(try await pool.queryFirst("select pg_backend_pid()"))
                     let pid = try row.decode(Int32.self, at: 0)
+                    let opened = try await pool.statistics.connectionsOpened
                     try await administration.execute("select pg_terminate_backend(\(pid), 5000)")
+                    try await eventually("a replacement") { try await pool.statistics.connectionsOpened > opened }
                     let next = try await pool.queryFirst("select pg_backend_pid()")
                     #expect(try next?.decode(Int32.self, at: 0) != pid)
                 }
@@ -67,11 +79,11 @@ struct ConnectionContractTests {
     }
 
     @Test func `A closed port is told with its address, once the wait is over`() async throws {
-        let port = try freePort()
+        let port = try quietPort()
         var configuration = try PostgresConfiguration(url: "postgres://ada:hunter2@127.0.0.1:\(port)/fleet")
         configuration.pool.waitTimeout = .milliseconds(300)
         try await TestDatabase.withPool(configuration) { pool in
-            let error = await postgresError { try await pool.execute("select 1") }
+            let error = try await self.refusal(pool)
             #expect(error?.code == .poolTimedOut)
             let text = error.map { "\($0)" } ?? ""
             #expect(text.contains("127.0.0.1") && text.contains("\(port)") && text.contains("Connection refused"))
@@ -102,7 +114,7 @@ struct ConnectionContractTests {
         configuration.options["dbname"] = "no_such_database"
         configuration.pool.waitTimeout = .milliseconds(500)
         try await TestDatabase.withPool(configuration) { pool in
-            let error = await postgresError { try await pool.execute("select 1") }
+            let error = try await self.refusal(pool)
             let cause = error?.underlying as? PostgresError
             #expect(cause?.code == .connectionRefusedByServer && cause?.sqlState == "3D000")
             #expect(cause?.message.contains("no_such_database") == true)
@@ -115,7 +127,7 @@ struct ConnectionContractTests {
         right.pool.waitTimeout = .milliseconds(300)
         right.pool.reconnectBackoff.most = .milliseconds(100)
         try await TestDatabase.withPool(right) { pool in
-            let early = await postgresError { try await pool.execute("select 1") }
+            let early = try await self.refusal(pool)
             #expect(early?.code == .poolTimedOut)
             #expect((early?.underlying as? PostgresError)?.message.contains("Connection refused") == true)
             try await server.start()
@@ -125,7 +137,7 @@ struct ConnectionContractTests {
             var wrong = try PostgresConfiguration(url: server.url(password: "hunter2"))
             wrong.pool.waitTimeout = .milliseconds(300)
             try await TestDatabase.withPool(wrong) { pool in
-                let error = await postgresError { try await pool.execute("select 1") }
+                let error = try await self.refusal(pool)
                 let cause = error?.underlying as? PostgresError
                 #expect(cause?.code == .connectionRefusedByServer && cause?.sqlState == "28P01")
                 #expect(error.map { "\($0)".contains("hunter2") } == false)
@@ -141,7 +153,7 @@ struct ConnectionContractTests {
     }
 
     @Test func `A server that never answers is given up`() async throws {
-        let port = try freePort()
+        let port = try quietPort()
         let listener = try ChildProcess(
             "python3",
             [
@@ -153,7 +165,7 @@ struct ConnectionContractTests {
         configuration.connectTimeout = .milliseconds(200)
         configuration.pool.waitTimeout = .milliseconds(500)
         try await TestDatabase.withPool(configuration) { pool in
-            let error = await postgresError { try await pool.execute("select 1") }
+            let error = try await self.refusal(pool)
             #expect(error?.code == .poolTimedOut)
             #expect((error?.underlying as? PostgresError)?.message.contains("in time") == true)
         }

@@ -14,7 +14,7 @@ final class PrivateServer {
 
     /// The superuser is `postgres`, with the password `right`.
     init() async throws {
-        self.port = try freePort()
+        self.port = try quietPort()
         self.directory = try TemporaryDirectory("postgres")
         self.data = self.directory.path("data")
         let password = try self.directory.write("right\n", to: "password")
