@@ -42,7 +42,7 @@ package struct TopScreen: Sendable {
                 .strong),
             "slots \(ready)/\(view.slots.count) ready  shards \(shards)  workers \(workers)  guilds \(guilds)".cut(
                 to: limit),
-            "events \(rate)/s  \(Self.trend(self.rates))".cut(to: limit),
+            ["events \(rate)/s", Self.trend(self.rates)].filter { !$0.isEmpty }.joined(separator: "  ").cut(to: limit),
         ]
         for application in view.applications.prefix(3) {
             guard let left = application.identify?.remaining, let total = application.identify?.total else { continue }
