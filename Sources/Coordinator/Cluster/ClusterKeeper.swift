@@ -118,8 +118,11 @@ final class ClusterKeeper: Service {
         self.feed.append(changes)
     }
 
-    /// Tells the core what happened, and hands on what it wants done. Nothing waits in here.
-    private func act(_ event: (inout CoordinatorCore, Duration) -> Void) {
+    /// Tells the core what happened.
+    private func act(_ event: (inout CoordinatorCore, Duration) -> Void) { self.change { event(&$0.core, $1) } }
+
+    /// Hands on what the core wants done afterwards. Nothing waits in here.
+    private func change(_ body: (inout State, Duration) -> Void) {
         let leadsUntil = self.start.duration(to: self.lease.leadsUntil)
         let isBrokerReady = self.topology.isReady
         let effects = self.state.withLock { state in
@@ -127,7 +130,7 @@ final class ClusterKeeper: Service {
             let now = self.now
             state.core.leads(until: leadsUntil)
             state.core.brokerChanged(isReady: isBrokerReady, now: now)
-            event(&state.core, now)
+            body(&state, now)
             let effects = state.core.takeEffects()
             for effect in effects {
                 switch effect {
@@ -198,16 +201,14 @@ final class ClusterKeeper: Service {
         _ event: (inout CoordinatorCore, CoordinatorCore.RequestID, Duration) -> Void
     ) async throws -> CoordinatorCore.Answer {
         try await withCheckedThrowingContinuation { continuation in
-            let request: CoordinatorCore.RequestID? = self.state.withLock { state in
-                guard !state.hasStopped else { return nil }
+            self.change { state, now in
+                guard !state.hasStopped else {
+                    return continuation.resume(throwing: Problem(.unavailable, "the coordinator stops"))
+                }
                 state.lastRequest += 1
                 state.requests[state.lastRequest] = continuation
-                return state.lastRequest
+                event(&state.core, state.lastRequest, now)
             }
-            guard let request else {
-                return continuation.resume(throwing: Problem(.unavailable, "the coordinator stops"))
-            }
-            self.act { event(&$0, request, $1) }
         }
     }
 

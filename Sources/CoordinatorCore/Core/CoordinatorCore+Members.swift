@@ -89,7 +89,7 @@ extension CoordinatorCore {
         var isWeighty = false
         for slot in renewal.slots {
             isWeighty = isWeighty || slot.status == .released || slot.gaps?.isEmpty == false
-            guard slot.status == .ready || slot.status == .failed else { continue }
+            guard self.gates[slot.slot.application]?.awaits(slot) == true else { continue }
             let isHalted = self.gates[slot.slot.application]?.halt != nil
             self.gates[slot.slot.application]?.observed(slot, now: now)
             if !isHalted, let halt = self.gates[slot.slot.application]?.halt {

@@ -44,9 +44,12 @@ struct IdentifyBackoff: Sendable, Equatable {
         return isStable ? .succeeded : .failed
     }
 
+    /// Whether the slot has leave to IDENTIFY and was not up since.
+    func awaits(_ slot: Slot) -> Bool { self.attempts[slot].map { $0.readySince == nil } ?? false }
+
     /// - Returns: whether this is news.
     mutating func isUp(_ slot: Slot, now: Duration) -> Bool {
-        guard self.attempts[slot] != nil, self.attempts[slot]?.readySince == nil else { return false }
+        guard self.awaits(slot) else { return false }
         self.attempts[slot]?.readySince = now
         return true
     }

@@ -137,6 +137,15 @@ package struct IdentifyGate: Sendable {
 
     // MARK: What became of them
 
+    /// Whether what a slot says of itself matters here. Asked of each slot each second, and seldom so.
+    func awaits(_ slot: ObservedSlot) -> Bool {
+        switch slot.status {
+        case .ready: self.backoff.awaits(slot.slot)
+        case .failed: self.knownFailures[slot.slot] != slot.epoch
+        default: false
+        }
+    }
+
     mutating func observed(_ slot: ObservedSlot, now: Duration) {
         if slot.status == .ready {
             guard self.backoff.isUp(slot.slot, now: now) else { return }
