@@ -136,7 +136,13 @@ struct CoordinatorUnderTest: Sendable {
             LeaseRenewal(incarnation: 1, appliedVersion: 0, waitMilliseconds: 0), token: Self.memberToken)
     }
 
-    /// Attends over a connection that breaks as soon as all is said.
+    /// How many attendances are held, by the metrics.
+    func attendances() async throws -> Int? {
+        let metrics = try await self.get("\(self.operations)/metrics", token: nil).text
+        return metrics.firstMatch(of: /\nflotilla_coordinator_attendances ([0-9]+)/).flatMap { Int($0.1) }
+    }
+
+    /// Attends over a connection that breaks while the attendance is held.
     func attendAndBreak(_ member: String, incarnation: Int) async throws {
         let body = #"{"incarnation":\#(incarnation)}"#
         let request =
@@ -146,6 +152,7 @@ struct CoordinatorUnderTest: Sendable {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(to: address).get()
         try await channel.writeAndFlush(ByteBuffer(string: request))
+        try await eventually("the attendance") { try await self.attendances() == 1 }
         try await channel.close()
     }
 

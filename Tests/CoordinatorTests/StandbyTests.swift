@@ -133,10 +133,7 @@ struct StandbyTests {
                 async let attended = api.call(
                     .POST, "/v1/members/shard-0/attendance", Attendance(incarnation: 4),
                     token: CoordinatorUnderTest.memberToken)
-                try await eventually("the attendance") {
-                    let metrics = try await api.get(api.operations + "/metrics", token: nil)
-                    return metrics.text.contains("\nflotilla_coordinator_attendances 1.0\n")
-                }
+                try await eventually("the attendance") { try await api.attendances() == 1 }
                 try await pool.execute(
                     """
                     update leader set holder = 'other', url = 'http://other:1', epoch = epoch + 1,

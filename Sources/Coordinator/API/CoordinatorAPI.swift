@@ -73,7 +73,7 @@ struct CoordinatorAPI: Sendable {
                 try await MemberAttendance.hold(
                     try context.parameters.require("id"), request, term, for: self.attendance,
                     read: { try self.read($0) })
-                return Response(status: .noContent)
+                return Response(status: .noContent, headers: [.connection: "close"])
             }
         }
         router.post("members/:id/leave") { request, context in
