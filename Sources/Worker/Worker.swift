@@ -37,7 +37,8 @@ package func runWorker(_ settings: WorkerSettings, logger: Logger) async throws 
         sender: EffectSender(clients: clients, logger: logger),
         gaps: GapHandler(modules: modules, metrics: workerMetrics, logger: logger),
         overlaps: GenerationOverlaps(), cache: cache, claims: InteractionClaims(redis: redis, logger: logger),
-        metrics: workerMetrics, logger: logger, limit: DeliveryLimit.limit(prefetch: settings.prefetch))
+        metrics: workerMetrics, logger: logger, limit: DeliveryLimit.limit(prefetch: settings.prefetch),
+        parkingPatience: DeliveryLimit.parking(prefetch: settings.prefetch))
     let configuration = broker
     let group = MultiThreadedEventLoopGroup.singleton
     let makeConsumer: @Sendable (String, QueueConsumer.Order, @escaping @Sendable (String?) -> Void) -> QueueConsumer =

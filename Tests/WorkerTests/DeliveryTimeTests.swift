@@ -128,10 +128,13 @@ struct DeliveryTimeTests {
         }
     }
 
-    @Test(arguments: [(1, 60.0), (16, 60), (24, 60), (100, 14.4), (1000, 1.44)])
-    func `All that is prefetched is done long before the broker loses its patience`(prefetch: Int, seconds: Double) {
+    @Test(arguments: [(1, 60.0, 180.0), (16, 60, 30), (24, 40, 20), (100, 9.6, 4.8), (1000, 0.96, 0.48)])
+    func `All that is prefetched is done or parked long before the broker loses its patience`(
+        prefetch: Int, seconds: Double, parking: Double
+    ) {
         let limit = DeliveryLimit.limit(prefetch: prefetch)
-        #expect(limit == .milliseconds(Int(seconds * 1000)))
-        #expect(limit * prefetch <= DeliveryLimit.consumerTimeout * 4 / 5)
+        let patience = DeliveryLimit.parking(prefetch: prefetch)
+        #expect(limit == .milliseconds(Int(seconds * 1000)) && patience == .milliseconds(Int(parking * 1000)))
+        #expect((limit + patience) * prefetch <= DeliveryLimit.consumerTimeout * 4 / 5)
     }
 }

@@ -30,7 +30,7 @@ struct DeliveryHandler: Sendable {
     /// Of one delivery, all attempts of all its events.
     var limit = DeliveryLimit.longest
     /// After that, for room in `parking`, if the queue has an order to keep.
-    var parkingPatience = DeliveryLimit.parkingPatience
+    var parkingPatience = DeliveryLimit.longestParking
 
     /// - Parameter order: of the queue.
     /// - Returns: false when the delivery could be neither done nor parked: it has to come again, before those behind
