@@ -64,7 +64,9 @@ struct CacheQueue: Sendable {
     private var sent: Deque<Chunk> = []
     private var nextNumber: UInt64 = 0
     private(set) var bytes = 0
+    /// Of the last write that there was room for.
     private(set) var lastTicket: UInt64 = 0
+    private var tickets: UInt64 = 0
     private var waivedTicket: UInt64 = 0
     /// Redis answers too late to wait for it.
     private(set) var isSlow = false
@@ -79,8 +81,8 @@ struct CacheQueue: Sendable {
     // MARK: In
 
     mutating func takeTicket() -> UInt64 {
-        self.lastTicket += 1
-        return self.lastTicket
+        self.tickets += 1
+        return self.tickets
     }
 
     /// Adds commands, of which the last one's result is of interest. False: there is no room; nothing was added.
@@ -102,7 +104,10 @@ struct CacheQueue: Sendable {
         encode(&chunk.pipeline)
         chunk.calls.append(
             Call(slot: slot, purpose: purpose, result: chunk.pipeline.count - 1))
-        if case .write(_, _, let ticket, _, _) = purpose { chunk.lastTicket = max(chunk.lastTicket, ticket) }
+        if case .write(_, _, let ticket, _, _) = purpose {
+            chunk.lastTicket = max(chunk.lastTicket, ticket)
+            self.lastTicket = max(self.lastTicket, ticket)
+        }
         self.bytes += chunk.pipeline.byteCount - before
         self.open = chunk
         return true

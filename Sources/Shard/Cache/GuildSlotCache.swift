@@ -147,7 +147,6 @@ final class GuildSlotCache: SlotCache {
         wantsOld: Bool = false
     ) -> UInt64? {
         let ticket = self.writer.takeTicket()
-        self.lastTicket = ticket
         let isWhole = self.takeover.isWhole(lane: self.published.lane(of: guild))
         let before = self.written.updateValue(version.sequence, forKey: guild)
         if before == nil, plan.mode == .update { self.unheard.insert(guild) }
@@ -169,6 +168,7 @@ final class GuildSlotCache: SlotCache {
             self.debts.insert(guild)
             return nil
         }
+        self.lastTicket = ticket
         return ticket
     }
 
@@ -413,7 +413,7 @@ final class GuildSlotCache: SlotCache {
     }
 
     func end() -> Bool {
-        let isBehind = self.isBehind || !self.writer.isAnswered(self.lastTicket)
+        let isBehind = self.isBehind || self.checksUnderWay > 0 || !self.writer.isAnswered(self.lastTicket)
         // The next owner's, who is told.
         self.census = nil
         self.askForMembers = nil

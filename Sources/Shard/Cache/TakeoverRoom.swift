@@ -17,19 +17,22 @@ final class TakeoverRoom: Sendable {
 
     /// False: there is no room; nothing was taken.
     func take(_ bytes: Int) -> Bool {
-        let taken = self.taken.add(bytes, ordering: .relaxed).newValue
-        guard taken <= self.mostBytes else {
-            self.taken.subtract(bytes, ordering: .relaxed)
-            return false
+        var taken = self.bytes
+        while true {
+            guard bytes <= self.mostBytes - taken else { return false }
+            let (exchanged, found) = self.taken.compareExchange(
+                expected: taken, desired: taken + bytes, ordering: .relaxed)
+            if exchanged { break }
+            taken = found
         }
-        self.metrics?.heldBytes.set(Double(taken))
+        self.metrics?.heldBytes.add(Double(bytes))
         return true
     }
 
     func giveBack(_ bytes: Int) {
         guard bytes > 0 else { return }
-        let taken = self.taken.subtract(bytes, ordering: .relaxed).newValue
-        self.metrics?.heldBytes.set(Double(taken))
+        self.taken.subtract(bytes, ordering: .relaxed)
+        self.metrics?.heldBytes.add(-Double(bytes))
     }
 
     /// A slot had to give up what it held.
