@@ -74,8 +74,9 @@ package struct ReshardPolicy: Sendable, Equatable {
     package var warmUp: Duration = .seconds(5)
     /// What a member told longer ago than this does not count.
     package var freshness: Duration = .milliseconds(2500)
-    /// For so long what a member tells may have been on its way: a renewal that takes longer is given up by its member.
-    package var way: Duration = .milliseconds(2500)
+    /// For so long what a member tells may have been on its way. A renewal that takes longer, at all coordinators that
+    /// are tried and with the second that its answer may be held, is given up by its member.
+    package var way: Duration = .milliseconds(3500)
     /// On top of the time that the identify buckets ask for.
     package var identifySlack: Duration = .seconds(600)
     /// A switch that could not go on for so long is rolled back.

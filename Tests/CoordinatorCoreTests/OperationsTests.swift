@@ -140,6 +140,27 @@ struct OperationsTests {
         #expect(self.askPermit(1) == nil)
         #expect(self.test.permits.map(\.bucket) == [1], "the ledger is asked")
     }
+
+    @Test mutating func `A retry takes nothing from a cordoned member that waits`() throws {
+        self.fleet(["a", "b"], shards: 2)
+        func halted(_ slot: ObservedSlot) -> ObservedSlot {
+            slot.slot.shard == 0
+                ? ObservedSlot(slot: slot.slot, epoch: slot.epoch, status: .failed, reason: "4004", closeCode: 4004)
+                : ObservedSlot(slot: slot.slot, epoch: slot.epoch, status: .connecting)
+        }
+        for member in ["a", "b"] { _ = self.test.renew(member, halted) }
+        self.test.tick()
+        self.test.save()
+        let waits = CoreUnderTest.slot(1)
+        let owner = try #require(self.test.core.state.slots[waits]?.owner)
+        let request = PermitRequest(
+            member: owner.member, incarnation: owner.incarnation, slot: waits, epoch: self.epoch(1))
+        _ = self.test.ask { $0.permitRequested($1, request, now: $2) }
+        #expect(self.operate(OperatorRequest(.cordon, member: owner.member)).isSuccess)
+        #expect(self.operate(OperatorRequest(.retry)).isSuccess)
+        #expect(self.test.core.state.slots[waits]?.releaseDeadline == nil)
+        #expect(self.test.core.state.slots[waits]?.owner == owner)
+    }
 }
 
 extension Result<CoordinatorCore.Answer, Problem>? {

@@ -113,10 +113,38 @@ struct ReshardTests {
                     acknowledgedMilliseconds: max(0, age))
             }
         }
-        for _ in 0..<80 { settle(until: .milliseconds(2400), &self) }
+        for _ in 0..<80 { settle(until: .milliseconds(3400), &self) }
         #expect(self.reshard?.joined == 1 && self.reshard?.left == 0)
-        for _ in 0..<4 { settle(until: .milliseconds(2600), &self) }
+        for _ in 0..<4 { settle(until: .milliseconds(3600), &self) }
         #expect(self.reshard?.left == 1)
+    }
+
+    @Test mutating func `The old generation has to catch up with a session that the new one began meanwhile`() {
+        self.operate(OperatorRequest(.reshard, shards: 4))
+        while self.reshard?.joined != 1 { self.step() }
+        let caughtUp = self.test.now + .seconds(5)
+        func told(_ slot: ObservedSlot, isNew: Bool, now: Duration) -> ObservedSlot {
+            var session = slot.session
+            if slot.slot == CoreUnderTest.slot(0, generation: 2), isNew {
+                session = SessionState(sessionID: "later", resumeURL: "wss://gateway.test", sequence: 1)
+            }
+            let isOld = slot.slot.generation == 1
+            return ObservedSlot(
+                slot: slot.slot, epoch: slot.epoch, status: .ready, session: session, guilds: 100,
+                acknowledgedMilliseconds: isOld ? max(0, Int((now - caughtUp) / .milliseconds(1))) : 0)
+        }
+        for step in 0..<120 {
+            let now = self.test.now
+            self.step { told($0, isNew: step >= 30, now: now) }
+        }
+        #expect(self.reshard?.joined == 1 && self.reshard?.left == 0)
+        self.run(seconds: 5) { slot in
+            let session = told(slot, isNew: true, now: .zero).session
+            return ObservedSlot(
+                slot: slot.slot, epoch: slot.epoch, status: .ready, session: session, guilds: 100,
+                acknowledgedMilliseconds: 0)
+        }
+        #expect(self.reshard?.left ?? 8 > 0)
     }
 
     @Test mutating func `A shard that Discord refuses rolls it back, and a start that takes too long`() {

@@ -29,8 +29,10 @@ struct Standby: Sendable {
     /// However many ask a standby, the database is asked so often.
     private static let leaderFreshness: Duration = .milliseconds(250)
     private static let viewFreshness: Duration = .seconds(1)
-    /// How long the database may take, the wait for a connection included.
-    private static let patience: Duration = .seconds(3)
+    /// How long the database may take, the wait for a connection included. Whoever looks for the leader asks each
+    /// coordinator for 1.5 s.
+    private static let leaderPatience: Duration = .milliseconds(1400)
+    private static let viewPatience: Duration = .seconds(3)
 
     private let name: String
     private let row: Cached<Leader?>
@@ -39,9 +41,11 @@ struct Standby: Sendable {
     /// - Parameter name: this coordinator's.
     init(name: String, policy: ClusterPolicy, pool: PostgresPool) {
         self.name = name
-        self.row = Cached(freshness: Self.leaderFreshness) { try await Self.inTime { try await Leader.read(pool) } }
+        self.row = Cached(freshness: Self.leaderFreshness) {
+            try await Self.within(Self.leaderPatience) { try await Leader.read(pool) }
+        }
         self.cluster = Cached(freshness: Self.viewFreshness) {
-            try await Self.inTime {
+            try await Self.within(Self.viewPatience) {
                 try await pool.transaction(isolation: .repeatableRead, readOnly: true) { transaction in
                     let leader = try await Leader.read(transaction)
                     let loaded = try await ClusterStore.load(from: transaction)
@@ -54,13 +58,13 @@ struct Standby: Sendable {
         }
     }
 
-    private static func inTime<Value: Sendable>(
-        _ read: @escaping @Sendable () async throws -> Value
+    private static func within<Value: Sendable>(
+        _ patience: Duration, _ read: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         do {
-            return try await withDeadline(Self.patience, read)
+            return try await withDeadline(patience, read)
         } catch is DeadlineExceeded {
-            throw Problem(.unavailable, "the database gave no answer within \(Self.patience): ask again")
+            throw Problem(.unavailable, "the database gave no answer within \(patience): ask again")
         }
     }
 

@@ -127,8 +127,9 @@ extension ClusterState {
         } else {
             // What Discord dispatched before the new generation published has to be in the queues; of what came since
             // the new one has heard.
-            guard now - max(applied, ready) >= self.policy.reshard.overlap,
-                self.isCaughtUp(id, reshard.from, reshard.fromShards, since: applied)
+            let both = max(applied, ready)
+            guard now - both >= self.policy.reshard.overlap,
+                self.isCaughtUp(id, reshard.from, reshard.fromShards, since: both)
             else { return }
             next.left = reshard.joined
         }
@@ -147,8 +148,8 @@ extension ClusterState {
             if isLate {
                 self.writeGaps(of: reshard, date: date)
             } else {
-                guard let ready, now - max(applied, ready) >= self.policy.reshard.overlap,
-                    self.isCaughtUp(id, reshard.to, reshard.toShards, since: applied)
+                guard let both = ready.map({ max(applied, $0) }), now - both >= self.policy.reshard.overlap,
+                    self.isCaughtUp(id, reshard.to, reshard.toShards, since: both)
                 else { return }
             }
             next.joined = 0

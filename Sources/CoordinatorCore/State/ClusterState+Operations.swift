@@ -18,16 +18,17 @@ extension ClusterState {
     }
 
     /// Takes failed slots from their owners: whoever gets them tries anew. Slots that were told to wait for their
-    /// permit come back to their owners, and ask again at once.
+    /// permit come back to their owners, and ask again at once; where an owner may get nothing they stay and wait.
     ///
     /// - Returns: how many there are of both.
     mutating func retry(_ application: Snowflake, waiting: Set<Slot>, now: Duration) -> Int {
+        let open = Set(self.planMembers().lazy.filter { !$0.isClosed && !$0.isDraining }.map(\.owner))
         let stuck = self.slots.values.filter { state in
-            guard state.slot.application == application, state.owner != nil, state.releaseDeadline == nil else {
+            guard state.slot.application == application, let owner = state.owner, state.releaseDeadline == nil else {
                 return false
             }
             let status = state.observed?.status
-            return status == .failed || (waiting.contains(state.slot) && status != .ready)
+            return status == .failed || (waiting.contains(state.slot) && status != .ready && open.contains(owner))
         }
         for state in stuck.sorted(by: { $0.slot < $1.slot }) {
             let destination = state.observed?.status == .failed ? nil : state.owner?.member
