@@ -78,9 +78,9 @@ package struct FailoverRun: Sendable {
         try await fleet.control.setTraffic(eventsPerSecond: 0)
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         var rest = Rest(fleet: fleet, log: log)
-        let quiet = try await rest.verdict(within: .seconds(60))
+        let (quiet, recording) = try await rest.reached(within: .seconds(60))
         let history = rest.log.history
-        let checker = Checker(history: history, recording: fleet.recorder.recording, terms: self.plan.terms)
+        let checker = Checker(history: history, recording: recording, terms: self.plan.terms)
         return Report(
             eventsPerSecond: Double(history.eventCount) / seconds, kills: kills,
             slots: kills.map(\.resumed.count).reduce(0, +), identifies: kills.map(\.identifies).reduce(0, +),

@@ -10,8 +10,10 @@ struct Rest {
         self.log = log
     }
 
-    /// Broken when there is still something to do at the end.
-    mutating func verdict(within limit: Duration) async throws -> Verdict {
+    /// Waits until the fleet has nothing to do. The verdict is broken when it still has at the end.
+    ///
+    /// - Returns: also what had come by then, which goes together with ``log``.
+    mutating func reached(within limit: Duration) async throws -> (Verdict, Recording) {
         var findings = Findings("rest")
         findings.checked = 1
         let clock = ContinuousClock()
@@ -27,10 +29,17 @@ struct Rest {
             }
             var reason = await self.fleet.unreadiness()
             if reason == nil, clock.now - since < Self.stillness { reason = "events are still on their way" }
-            guard let reason else { return findings.verdict }
+            let recording = self.fleet.recorder.recording
+            if reason == nil {
+                // What began while the fleet was asked would be in one of the two only.
+                try self.log.readOn()
+                if (self.log.history.eventCount, recording.eventCount) == counts {
+                    return (findings.verdict, recording)
+                }
+            }
             guard clock.now < deadline else {
-                findings.violated(reason)
-                return findings.verdict
+                findings.violated(reason ?? "events are still on their way")
+                return (findings.verdict, recording)
             }
             try await Task.sleep(for: .milliseconds(250))
         }

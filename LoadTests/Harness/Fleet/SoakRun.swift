@@ -67,10 +67,9 @@ package struct SoakRun: Sendable {
         fleet.proxy.mend()
         self.say("\(Self.text(length))  the schedule is over")
         var rest = Rest(fleet: fleet, log: LedgerLog(path: self.plan.ledger))
-        let quiet = try await rest.verdict(within: self.restLimit)
+        let (quiet, recording) = try await rest.reached(within: self.restLimit)
         self.say("\(Self.text(clock.now - start))  \(quiet)")
         let history = rest.log.history
-        let recording = fleet.recorder.recording
         let cache = try await CacheCheck(fleet: fleet, history: history, isFlushed: self.schedule.harmsRedis)
             .verdicts(within: self.refillLimit)
         self.say("\(Self.text(clock.now - start))  the cache is read")

@@ -49,9 +49,9 @@ package struct OperationsRun: Sendable {
         try await fleet.control.setTraffic(eventsPerSecond: 0)
         let seconds = (ContinuousClock.now - start) / .seconds(1)
         var rest = Rest(fleet: fleet, log: course.log)
-        let quiet = try await rest.verdict(within: .seconds(90))
+        let (quiet, recording) = try await rest.reached(within: .seconds(90))
         let history = rest.log.history
-        let checker = Checker(history: history, recording: fleet.recorder.recording, terms: self.plan.terms)
+        let checker = Checker(history: history, recording: recording, terms: self.plan.terms)
         return Report(
             eventsPerSecond: Double(history.eventCount) / seconds, events: history.eventCount, results: course.results,
             times: course.samples.mapValues { FailoverRun.Spread($0) },
