@@ -14,13 +14,15 @@ package struct FleetOperator: Sendable {
     /// In `coordinators`: one that is not asked.
     private var avoided: Int?
     private let token: String
-    /// A standby's redirect is no answer, and what one coordinator keeps waiting must not hold up the others.
-    private let http = HTTPClient(
-        eventLoopGroupProvider: .singleton, configuration: HTTPClient.Configuration(redirectConfiguration: .disallow))
+    private let http: HTTPClient
 
     init(coordinators: [String], token: String) {
         self.coordinators = coordinators
         self.token = token
+        // A standby's redirect is no answer, and a coordinator that is gone must not hold up the others.
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        self.http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
     func close() async throws { try await self.http.shutdown() }
