@@ -58,6 +58,14 @@ struct CoreUnderTest {
         return request
     }
 
+    /// Has an operator ask for something, and what it changes written down.
+    @discardableResult
+    mutating func operate(_ request: OperatorRequest) -> Result<CoordinatorCore.Answer, Problem>? {
+        let asked = self.ask { $0.operationRequested($1, request, by: "op", now: $2, date: Self.date) }
+        self.save()
+        return self.answers[asked]
+    }
+
     mutating func tick(_ step: Duration = .milliseconds(250)) {
         self.now += step
         self.act { $0.ticked(now: $1, date: Self.date) }

@@ -24,15 +24,6 @@ struct OperationsTests {
         }
     }
 
-    @discardableResult
-    private mutating func operate(_ request: OperatorRequest) -> Result<CoordinatorCore.Answer, Problem>? {
-        let asked = self.test.ask {
-            $0.operationRequested($1, request, by: "op", now: $2, date: CoreUnderTest.date)
-        }
-        self.test.save()
-        return self.test.answers[asked]
-    }
-
     private func refusal(_ answer: Result<CoordinatorCore.Answer, Problem>?) -> String {
         if case .failure(let problem)? = answer { problem.detail } else { "" }
     }
@@ -51,7 +42,7 @@ struct OperationsTests {
         let before = self.owners
         var wanted = before
         for shard in before.keys.sorted().filter({ before[$0] == "a" }).prefix(4) {
-            #expect(self.operate(OperatorRequest(.move, shard: shard, member: "b")).isSuccess)
+            #expect(self.test.operate(OperatorRequest(.move, shard: shard, member: "b")).isSuccess)
             wanted[shard] = "b"
             self.run(members, seconds: 3)
         }
@@ -65,10 +56,10 @@ struct OperationsTests {
     @Test mutating func `What was moved is evened out at once when an operator asks for that`() {
         self.fleet(["a", "b"], shards: 8)
         let shard = self.test.granted("a")[0]
-        self.operate(OperatorRequest(.move, shard: shard, member: "b"))
+        self.test.operate(OperatorRequest(.move, shard: shard, member: "b"))
         self.run(["a", "b"], seconds: 3)
         #expect(self.test.granted("b").count == 5)
-        guard case .success(.operation(let answer))? = self.operate(OperatorRequest(.rebalance)) else {
+        guard case .success(.operation(let answer))? = self.test.operate(OperatorRequest(.rebalance)) else {
             Issue.record("no answer")
             return
         }
@@ -80,7 +71,7 @@ struct OperationsTests {
     @Test mutating func `A slot that had to leave where it was put counts where it is`() {
         self.fleet(["a", "b", "c"], shards: 12)
         for shard in self.test.granted("a").prefix(2) {
-            self.operate(OperatorRequest(.move, shard: shard, member: "b"))
+            self.test.operate(OperatorRequest(.move, shard: shard, member: "b"))
         }
         self.run(["a", "b", "c"], seconds: 5)
         #expect(self.test.granted("b").count == 6)
@@ -91,11 +82,11 @@ struct OperationsTests {
     @Test mutating func `A pinned slot is not moved elsewhere`() {
         self.fleet(["a", "b"], shards: 4)
         let shard = self.test.granted("a")[0]
-        self.operate(OperatorRequest(.pin, shard: shard, member: "a"))
-        let answer = self.operate(OperatorRequest(.move, shard: shard, member: "b"))
+        self.test.operate(OperatorRequest(.pin, shard: shard, member: "a"))
+        let answer = self.test.operate(OperatorRequest(.move, shard: shard, member: "b"))
         #expect(self.refusal(answer).contains("pinned to a: unpin it"))
-        self.operate(OperatorRequest(.unpin, shard: shard))
-        #expect(self.operate(OperatorRequest(.move, shard: shard, member: "b")).isSuccess)
+        self.test.operate(OperatorRequest(.unpin, shard: shard))
+        #expect(self.test.operate(OperatorRequest(.move, shard: shard, member: "b")).isSuccess)
     }
 
     // MARK: Retry
@@ -127,7 +118,7 @@ struct OperationsTests {
         self.test.save()
         #expect(self.askPermit(1)?.retryAfterMilliseconds == 30_000)
         let before = (0..<3).map(self.epoch)
-        #expect(self.operate(OperatorRequest(.retry)).isSuccess)
+        #expect(self.test.operate(OperatorRequest(.retry)).isSuccess)
         // It lets go of what it was not granted any more, and is granted it anew.
         for _ in 0..<3 {
             _ = self.test.renew("a") { slot in
@@ -156,8 +147,8 @@ struct OperationsTests {
         let request = PermitRequest(
             member: owner.member, incarnation: owner.incarnation, slot: waits, epoch: self.epoch(1))
         _ = self.test.ask { $0.permitRequested($1, request, now: $2) }
-        #expect(self.operate(OperatorRequest(.cordon, member: owner.member)).isSuccess)
-        #expect(self.operate(OperatorRequest(.retry)).isSuccess)
+        #expect(self.test.operate(OperatorRequest(.cordon, member: owner.member)).isSuccess)
+        #expect(self.test.operate(OperatorRequest(.retry)).isSuccess)
         #expect(self.test.core.state.slots[waits]?.releaseDeadline == nil)
         #expect(self.test.core.state.slots[waits]?.owner == owner)
     }

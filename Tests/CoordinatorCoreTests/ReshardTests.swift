@@ -31,15 +31,6 @@ struct ReshardTests {
     private var reshard: Reshard? { self.test.core.state.reshards[CoreUnderTest.application] }
     private var generation: Int? { self.test.core.state.applications[CoreUnderTest.application]?.generation }
 
-    @discardableResult
-    private mutating func operate(_ request: OperatorRequest) -> Result<CoordinatorCore.Answer, Problem>? {
-        let asked = self.test.ask {
-            $0.operationRequested($1, request, by: "op", now: $2, date: CoreUnderTest.date)
-        }
-        self.test.save()
-        return self.test.answers[asked]
-    }
-
     private func lanes(_ generation: Int) -> [Int]? {
         let publishing = self.test.core.state.desired(for: "a").publishing
         return publishing?.first { $0.generation == generation }?.lanes
@@ -47,7 +38,7 @@ struct ReshardTests {
 
     @Test mutating func `The new generation is muted, takes lane by lane, and then the old one is closed`() throws {
         #expect(self.lanes(1) == nil, "without a reshard all is published")
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         #expect(self.reshard?.phase == .identifying && self.generation == 1)
         #expect(self.lanes(1) == Array(0..<8) && self.lanes(2) == [])
         #expect(self.test.core.state.desired(for: "a").slots.count == 6)
@@ -69,7 +60,7 @@ struct ReshardTests {
     }
 
     @Test mutating func `A shard in force that waits for its bucket comes before one of the new generation`() throws {
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         self.run(seconds: 1)
         let lost = CoreUnderTest.slot(0)
         let isWaiting: (ObservedSlot) -> ObservedSlot? = { slot in
@@ -85,7 +76,7 @@ struct ReshardTests {
     }
 
     @Test mutating func `No lane is switched while a session is not up, or has not told how far it is`() {
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         self.run(seconds: 60) { slot in
             slot.slot == CoreUnderTest.slot(3, generation: 2)
                 ? ObservedSlot(slot: slot.slot, epoch: slot.epoch, status: .identifying) : slot
@@ -98,7 +89,7 @@ struct ReshardTests {
     }
 
     @Test mutating func `The old generation is not caught up by what may have been told long before it was heard`() {
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         while self.reshard?.joined != 1 { self.step() }
         /// The old generation's sessions have settled what was dispatched until so long after the new one joined.
         func settle(until: Duration, _ test: inout Self) {
@@ -120,7 +111,7 @@ struct ReshardTests {
     }
 
     @Test mutating func `The old generation has to catch up with a session that the new one began meanwhile`() {
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         while self.reshard?.joined != 1 { self.step() }
         let caughtUp = self.test.now + .seconds(5)
         func told(_ slot: ObservedSlot, isNew: Bool, now: Duration) -> ObservedSlot {
@@ -148,7 +139,7 @@ struct ReshardTests {
     }
 
     @Test mutating func `A shard that Discord refuses rolls it back, and a start that takes too long`() {
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         self.run(seconds: 1) { slot in
             slot.slot == CoreUnderTest.slot(3, generation: 2)
                 ? ObservedSlot(
@@ -162,7 +153,7 @@ struct ReshardTests {
     }
 
     @Test mutating func `One that can't go on is rolled back, lane by lane, and the old generation publishes again`() {
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         while self.reshard?.left != 1 { self.step() }
         self.run(seconds: 125) { slot in
             slot.slot == CoreUnderTest.slot(0, generation: 2)
@@ -175,9 +166,9 @@ struct ReshardTests {
     }
 
     @Test mutating func `A rollback that has to leave something behind says so`() {
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         while self.reshard?.left != 1 { self.step() }
-        self.operate(OperatorRequest(.abortReshard))
+        self.test.operate(OperatorRequest(.abortReshard))
         self.run(seconds: 140) { slot in
             slot.slot.generation == 2
                 ? ObservedSlot(slot: slot.slot, epoch: slot.epoch, status: .connecting, session: slot.session) : slot
@@ -187,18 +178,18 @@ struct ReshardTests {
     }
 
     @Test mutating func `It can be aborted until it is committed`() {
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         self.run(seconds: 1)
-        #expect(self.operate(OperatorRequest(.abortReshard)).isSuccess)
+        #expect(self.test.operate(OperatorRequest(.abortReshard)).isSuccess)
         self.run(seconds: 3)
         #expect(self.reshard == nil && self.generation == 1)
-        #expect(!self.operate(OperatorRequest(.abortReshard)).isSuccess)
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        #expect(!self.test.operate(OperatorRequest(.abortReshard)).isSuccess)
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         #expect(self.reshard?.to == 3, "a generation's number is never used again")
     }
 
     @Test mutating func `The next leader goes on where the last one was`() throws {
-        self.operate(OperatorRequest(.reshard, shards: 4))
+        self.test.operate(OperatorRequest(.reshard, shards: 4))
         while self.reshard?.left != 1 { self.step() }
         var loaded = LoadedState()
         let state = self.test.core.state
@@ -217,7 +208,7 @@ struct ReshardTests {
 
     @Test mutating func `What stands against it is told, all of it`() throws {
         self.test.found(shards: 2, remaining: 202, maxConcurrency: 16)
-        let asked = self.operate(OperatorRequest(.reshard, shards: 200, dryRun: true))
+        let asked = self.test.operate(OperatorRequest(.reshard, shards: 200, dryRun: true))
         guard case .success(.operation(let answer))? = asked, let preview = answer.reshard else {
             Issue.record("no preview: \(String(describing: asked))")
             return
@@ -225,9 +216,9 @@ struct ReshardTests {
         #expect(preview.identifies == 200 && preview.sessionStartsLeft == 2 && preview.problems.count == 2)
         #expect(preview.problems.contains { $0.contains("session starts") })
         #expect(preview.problems.contains { $0.contains("room for 98") })
-        #expect(!self.operate(OperatorRequest(.reshard, shards: 200)).isSuccess)
-        #expect(!self.operate(OperatorRequest(.reshard, shards: 2)).isSuccess, "there are two already")
-        #expect(!self.operate(OperatorRequest(.reshard)).isSuccess)
+        #expect(!self.test.operate(OperatorRequest(.reshard, shards: 200)).isSuccess)
+        #expect(!self.test.operate(OperatorRequest(.reshard, shards: 2)).isSuccess, "there are two already")
+        #expect(!self.test.operate(OperatorRequest(.reshard)).isSuccess)
     }
 }
 
