@@ -6,13 +6,18 @@ extension LeaseRenewal {
     /// nil: not what members usually send, or not a renewal. `JSONDecoder` reads it then, or tells what is wrong.
     package init?(slicing bytes: UnsafeRawBufferPointer) {
         var fields = Fields()
-        guard let json = try? JSONSlice(bytes), let renewal = try? Self.read(json, &fields), fields.areUsual else {
-            return nil
-        }
+        guard let renewal = try? Self.read(bytes, &fields), fields.areUsual else { return nil }
         self = renewal
     }
 
-    private static func read(_ json: JSONSlice, _ fields: inout Fields) throws(SliceError) -> Self {
+    private static func read(_ bytes: UnsafeRawBufferPointer, _ fields: inout Fields) throws(SliceError) -> Self {
+        var json = try JSONReader(bytes)
+        let renewal = try self.read(&json, &fields)
+        try json.expectEnd()
+        return renewal
+    }
+
+    private static func read(_ json: inout JSONReader, _ fields: inout Fields) throws(SliceError) -> Self {
         var incarnation: Int?
         var version: Int?
         var wait: Int?
@@ -20,27 +25,29 @@ extension LeaseRenewal {
         var lanes: [Int]?
         var draining: Bool?
         var number: Int?
-        try json.forEachMember { (key, value) throws(SliceError) in
+        try json.readMembers { (key, value) throws(SliceError) in
             if key.is("slots") {
-                slots = fields.array(value)
-                try value.forEachElement { (element) throws(SliceError) in
-                    if let slot = try ObservedSlot.read(element, &fields) { slots?.append(slot) }
+                slots = []
+                try value.readElements { (element) throws(SliceError) in
+                    if let slot = try ObservedSlot.read(&element, &fields) { slots?.append(slot) }
                 }
             } else if key.is("incarnation") {
-                incarnation = fields.int(value)
+                incarnation = fields.int(try value.takeValue())
             } else if key.is("appliedVersion") {
-                version = fields.int(value)
+                version = fields.int(try value.takeValue())
             } else if key.is("waitMilliseconds") {
-                wait = fields.int(value)
+                wait = fields.int(try value.takeValue())
             } else if key.is("lanes") {
-                lanes = fields.array(value)
-                try value.forEachElement { (element) throws(SliceError) in lanes?.append(fields.int(element)) }
+                lanes = []
+                try value.readElements { (element) throws(SliceError) in
+                    lanes?.append(fields.int(try element.takeValue()))
+                }
             } else if key.is("draining") {
-                draining = fields.bool(value)
+                draining = fields.bool(try value.takeValue())
             } else if key.is("number") {
-                number = value.isNull ? nil : fields.int(value)
+                number = try value.takeNull() ? nil : fields.int(try value.takeValue())
             } else {
-                fields.areUsual = false
+                try fields.skipUnknown(&value)
             }
         }
         fields.areUsual = fields.areUsual && slots != nil && lanes != nil
@@ -52,7 +59,7 @@ extension LeaseRenewal {
 }
 
 extension ObservedSlot {
-    fileprivate static func read(_ json: JSONSlice, _ fields: inout Fields) throws(SliceError) -> Self? {
+    fileprivate static func read(_ json: inout JSONReader, _ fields: inout Fields) throws(SliceError) -> Self? {
         var slot: Slot?
         var epoch: Int?
         var status: SlotStatus?
@@ -65,34 +72,34 @@ extension ObservedSlot {
         var bytes: Double?
         var latency: Double?
         var reason: String?
-        try json.forEachMember { (key, value) throws(SliceError) in
+        try json.readMembers { (key, value) throws(SliceError) in
             if key.is("slot") {
-                slot = try Slot.read(value, &fields)
+                slot = try Slot.read(&value, &fields)
             } else if key.is("epoch") {
-                epoch = fields.int(value)
+                epoch = fields.int(try value.takeValue())
             } else if key.is("status") {
-                status = SlotStatus(rawValue: fields.string(value))
+                status = SlotStatus(rawValue: fields.string(try value.takeValue()))
             } else if key.is("session") {
-                session = value.isNull ? nil : try SessionState.read(value, &fields)
+                session = try value.takeNull() ? nil : SessionState.read(&value, &fields)
             } else if key.is("guilds") {
-                guilds = fields.int(value)
+                guilds = fields.int(try value.takeValue())
             } else if key.is("eventsPerSecond") {
-                events = fields.double(value)
+                events = fields.double(try value.takeValue())
             } else if key.is("bytesPerSecond") {
-                bytes = fields.double(value)
+                bytes = fields.double(try value.takeValue())
             } else if key.is("latencyMilliseconds") {
-                latency = value.isNull ? nil : fields.double(value)
+                latency = try value.takeNull() ? nil : fields.double(try value.takeValue())
             } else if key.is("reason") {
-                reason = value.isNull ? nil : fields.string(value)
+                reason = try value.takeNull() ? nil : fields.string(try value.takeValue())
             } else if key.is("unsettledMilliseconds") {
-                unsettled = value.isNull ? nil : fields.int(value)
+                unsettled = try value.takeNull() ? nil : fields.int(try value.takeValue())
             } else if key.is("acknowledgedMilliseconds") {
-                acknowledged = value.isNull ? nil : fields.int(value)
+                acknowledged = try value.takeNull() ? nil : fields.int(try value.takeValue())
             } else if key.is("closeCode") {
-                closeCode = value.isNull ? nil : fields.int(value)
+                closeCode = try value.takeNull() ? nil : fields.int(try value.takeValue())
             } else {
                 // Also lost sessions, which are rare.
-                fields.areUsual = false
+                try fields.skipUnknown(&value)
             }
         }
         let code = closeCode.map { UInt16(exactly: $0) }
@@ -109,19 +116,20 @@ extension ObservedSlot {
 }
 
 extension Slot {
-    fileprivate static func read(_ json: JSONSlice, _ fields: inout Fields) throws(SliceError) -> Self? {
+    fileprivate static func read(_ json: inout JSONReader, _ fields: inout Fields) throws(SliceError) -> Self? {
         var application: UInt64?
         var generation: Int?
         var shard: Int?
-        try json.forEachMember { (key, value) throws(SliceError) in
+        try json.readMembers { (key, value) throws(SliceError) in
             if key.is("application") {
-                application = value.raw.first == UInt8(ascii: "\"") ? value.id : nil
+                let id = try value.takeValue()
+                application = id.isString ? id.id : nil
             } else if key.is("generation") {
-                generation = fields.int(value)
+                generation = fields.int(try value.takeValue())
             } else if key.is("shard") {
-                shard = fields.int(value)
+                shard = fields.int(try value.takeValue())
             } else {
-                fields.areUsual = false
+                try fields.skipUnknown(&value)
             }
         }
         guard let application, let generation, let shard else {
@@ -133,22 +141,22 @@ extension Slot {
 }
 
 extension SessionState {
-    fileprivate static func read(_ json: JSONSlice, _ fields: inout Fields) throws(SliceError) -> Self? {
+    fileprivate static func read(_ json: inout JSONReader, _ fields: inout Fields) throws(SliceError) -> Self? {
         var id: String?
         var url: String?
         var sequence: Int?
         var isBehind: Bool?
-        try json.forEachMember { (key, value) throws(SliceError) in
+        try json.readMembers { (key, value) throws(SliceError) in
             if key.is("sessionID") {
-                id = fields.string(value)
+                id = fields.string(try value.takeValue())
             } else if key.is("resumeURL") {
-                url = fields.string(value)
+                url = fields.string(try value.takeValue())
             } else if key.is("sequence") {
-                sequence = fields.int(value)
+                sequence = fields.int(try value.takeValue())
             } else if key.is("cacheIsBehind") {
-                isBehind = value.isNull ? nil : fields.bool(value)
+                isBehind = try value.takeNull() ? nil : fields.bool(try value.takeValue())
             } else {
-                fields.areUsual = false
+                try fields.skipUnknown(&value)
             }
         }
         guard let id, let url, let sequence else {
@@ -163,6 +171,11 @@ extension SessionState {
 private struct Fields {
     var areUsual = true
 
+    mutating func skipUnknown(_ json: inout JSONReader) throws(SliceError) {
+        self.areUsual = false
+        _ = try json.takeValue()
+    }
+
     mutating func required(_ value: Int?) -> Int {
         if value == nil { self.areUsual = false }
         return value ?? 0
@@ -173,15 +186,9 @@ private struct Fields {
         return value ?? false
     }
 
-    mutating func array<Element>(_ json: JSONSlice) -> [Element]? {
-        if !json.isArray { self.areUsual = false }
-        return []
-    }
-
     /// Without sign, fraction and exponent.
     mutating func int(_ json: JSONSlice) -> Int {
-        let value = json.raw.first == UInt8(ascii: "\"") ? nil : json.id
-        return self.required(value.flatMap { Int(exactly: $0) })
+        self.required(json.isString ? nil : json.id.flatMap { Int(exactly: $0) })
     }
 
     /// Up to 15 digits are exact, and so is a power of ten up to 22: then one division rounds as it should.

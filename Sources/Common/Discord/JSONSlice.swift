@@ -8,7 +8,7 @@ package struct JSONSlice {
     /// Where the value lies in `bytes`, without white space around it.
     package let range: Range<Int>
 
-    private init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
+    init(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) {
         self.bytes = bytes
         self.range = range
     }
@@ -34,6 +34,7 @@ package struct JSONSlice {
     private var first: UInt8? { self.range.isEmpty ? nil : self.bytes[self.range.lowerBound] }
     package var isObject: Bool { self.first == UInt8(ascii: "{") }
     package var isArray: Bool { self.first == UInt8(ascii: "[") }
+    package var isString: Bool { self.first == JSONCursor.quote }
     package var isNull: Bool { self.first == UInt8(ascii: "n") }
     package var isTrue: Bool { self.first == UInt8(ascii: "t") }
 
@@ -63,21 +64,17 @@ package struct JSONSlice {
 
     /// A key of an object.
     package struct Key {
-        fileprivate let bytes: UnsafeRawBufferPointer
-        fileprivate let isEscaped: Bool
+        let bytes: UnsafeRawBufferPointer
+        let isEscaped: Bool
         /// From its opening quote to behind its closing one.
         package let range: Range<Int>
 
         /// Whether it spells this ASCII word.
         @inline(__always)
         package func `is`(_ word: StaticString) -> Bool {
+            guard let cursor = JSONCursor(self.bytes) else { return false }
             let contents = (self.range.lowerBound + 1)..<(self.range.upperBound - 1)
-            if self.isEscaped {
-                return JSONCursor(self.bytes)?.contents(contents, spell: word) ?? false
-            }
-            return contents.count == word.utf8CodeUnitCount
-                && self.bytes[contents].elementsEqual(
-                    UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+            return self.isEscaped ? cursor.contents(contents, spell: word) : cursor.contents(contents, are: word)
         }
     }
 

@@ -1,37 +1,43 @@
 /// The smallest element first.
-struct BinaryHeap<Element> {
-    private var elements: [Element] = []
-    private let isBefore: (Element, Element) -> Bool
+struct BinaryHeap<Element: Comparable> {
+    private var elements: [Element]
 
-    init(isBefore: @escaping (Element, Element) -> Bool) { self.isBefore = isBefore }
+    init(_ elements: [Element] = []) {
+        self.elements = elements
+        for parent in (0..<elements.count / 2).reversed() { self.siftDown(elements[parent], from: parent) }
+    }
 
     var first: Element? { self.elements.first }
 
     mutating func push(_ element: Element) {
         self.elements.append(element)
-        var child = self.elements.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard self.isBefore(self.elements[child], self.elements[parent]) else { return }
-            self.elements.swapAt(child, parent)
-            child = parent
+        var place = self.elements.count - 1
+        while place > 0 {
+            let parent = (place - 1) / 2
+            guard element < self.elements[parent] else { break }
+            self.elements[place] = self.elements[parent]
+            place = parent
         }
+        self.elements[place] = element
     }
 
     mutating func pop() -> Element? {
         guard let first = self.elements.first, let last = self.elements.popLast() else { return nil }
-        guard !self.elements.isEmpty else { return first }
-        self.elements[0] = last
-        var parent = 0
+        if !self.elements.isEmpty { self.siftDown(last, from: 0) }
+        return first
+    }
+
+    /// Puts an element where it belongs, there or below; what is above it moves up.
+    private mutating func siftDown(_ element: Element, from start: Int) {
+        var place = start
         while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
-            where child < self.elements.count && self.isBefore(self.elements[child], self.elements[least]) {
-                least = child
-            }
-            guard least != parent else { return first }
-            self.elements.swapAt(parent, least)
-            parent = least
+            var child = 2 * place + 1
+            guard child < self.elements.count else { break }
+            if child + 1 < self.elements.count, self.elements[child + 1] < self.elements[child] { child += 1 }
+            guard self.elements[child] < element else { break }
+            self.elements[place] = self.elements[child]
+            place = child
         }
+        self.elements[place] = element
     }
 }

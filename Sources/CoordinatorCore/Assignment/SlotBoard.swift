@@ -30,14 +30,38 @@ struct SlotBoard {
     }
 
     /// A row as it was when it was put into a heap.
-    private struct Entry {
+    private struct Entry: Comparable {
         let key: Double
         let load: Double
         let row: Int
         let count: Int
 
-        static func isBefore(_ first: Entry, _ second: Entry) -> Bool {
-            (first.key, first.load, first.row) < (second.key, second.load, second.row)
+        static func < (first: Entry, second: Entry) -> Bool {
+            if first.key != second.key { return first.key < second.key }
+            if first.load != second.load { return first.load < second.load }
+            return first.row < second.row
+        }
+    }
+
+    /// When a free slot is placed: those that somebody waits for first, then those of one bucket one after the other,
+    /// so that they go to different members.
+    private struct Turn: Comparable {
+        let isWished: Bool
+        let bucket: Int
+        let slot: ClusterAPI.Slot
+        let index: Int
+
+        init(_ slot: Slot, index: Int) {
+            self.isWished = slot.pin != nil || slot.destination != nil
+            self.bucket = slot.bucket
+            self.slot = slot.slot
+            self.index = index
+        }
+
+        static func < (first: Turn, second: Turn) -> Bool {
+            if first.isWished != second.isWished { return first.isWished }
+            return (first.slot.application, first.bucket, first.slot)
+                < (second.slot.application, second.bucket, second.slot)
         }
     }
 
@@ -70,19 +94,13 @@ struct SlotBoard {
     /// Gives free slots to members with room.
     mutating func place(_ free: [Slot], _ slotsOf: SlotsOf) -> [Move] {
         guard !free.isEmpty else { return [] }
-        var heap = BinaryHeap(isBefore: Entry.isBefore)
-        for row in self.rows.indices where self.rows[row].isOpen && self.rows[row].hasRoom {
-            heap.push(self.target(row))
-        }
+        let withRoom = self.rows.indices.filter { self.rows[$0].isOpen && self.rows[$0].hasRoom }
+        var heap = BinaryHeap(withRoom.map { self.target($0) })
         var moves: [Move] = []
-        // Slots of one bucket one after the other, so that they go to different members.
-        let ordered = free.sorted {
-            let firstIsFree = $0.pin == nil && $0.destination == nil
-            let secondIsFree = $1.pin == nil && $1.destination == nil
-            if firstIsFree != secondIsFree { return !firstIsFree }
-            return ($0.slot.application, $0.bucket, $0.slot) < ($1.slot.application, $1.bucket, $1.slot)
-        }
-        for slot in ordered {
+        moves.reserveCapacity(free.count)
+        // Turns are sorted, and not the slots, which are large.
+        for turn in free.indices.map({ Turn(free[$0], index: $0) }).sorted() {
+            let slot = free[turn.index]
             guard let row = self.wished(for: slot) ?? self.best(for: slot, &heap, slotsOf) else { break }
             self.put(slot, row, slotsOf)
             if self.rows[row].hasRoom { heap.push(self.target(row)) }
@@ -129,12 +147,15 @@ struct SlotBoard {
     }
 
     private mutating func count(ofBucket bucket: Int, _ row: Int, _ slotsOf: SlotsOf) -> Int {
-        if self.rows[row].buckets == nil {
-            var buckets: [Int: Int] = [:]
-            for slot in self.slots(row, slotsOf) { buckets[slot.bucket, default: 0] += 1 }
-            self.rows[row].buckets = buckets
-        }
+        self.countBuckets(row, slotsOf)
         return self.rows[row].buckets?[bucket] ?? 0
+    }
+
+    private mutating func countBuckets(_ row: Int, _ slotsOf: SlotsOf) {
+        guard self.rows[row].buckets == nil else { return }
+        var buckets: [Int: Int] = [:]
+        for slot in self.slots(row, slotsOf) { buckets[slot.bucket, default: 0] += 1 }
+        self.rows[row].buckets = buckets
     }
 
     private mutating func slots(_ row: Int, _ slotsOf: SlotsOf) -> [Slot] {
@@ -145,17 +166,17 @@ struct SlotBoard {
     }
 
     private mutating func put(_ slot: Slot, _ row: Int, _ slotsOf: SlotsOf) {
-        let same = self.count(ofBucket: slot.bucket, row, slotsOf)
+        self.countBuckets(row, slotsOf)
         self.rows[row].count += 1
         self.rows[row].load += slot.load
-        self.rows[row].buckets?[slot.bucket] = same + 1
+        self.rows[row].buckets?[slot.bucket, default: 0] += 1
     }
 
     private mutating func move(_ slot: Slot, from: Int, to: Int, _ slotsOf: SlotsOf) {
-        let same = self.count(ofBucket: slot.bucket, from, slotsOf)
+        self.countBuckets(from, slotsOf)
         self.rows[from].count -= 1
         self.rows[from].load -= slot.load
-        self.rows[from].buckets?[slot.bucket] = same - 1
+        self.rows[from].buckets?[slot.bucket, default: 0] -= 1
         self.rows[from].slots?.removeAll { $0.slot == slot.slot }
         self.put(slot, to, slotsOf)
     }
@@ -199,12 +220,9 @@ struct SlotBoard {
     /// Moves slots from the fullest to the emptiest while that makes them more alike.
     mutating func balance(_ moving: inout Int, _ bounds: SlotPlan.Bounds, _ slotsOf: SlotsOf) -> [Move] {
         guard moving < bounds.mostMoves else { return [] }
-        var sources = BinaryHeap(isBefore: Entry.isBefore)
-        var targets = BinaryHeap(isBefore: Entry.isBefore)
-        for row in self.rows.indices where self.rows[row].isOpen {
-            sources.push(self.source(row))
-            if self.rows[row].hasRoom { targets.push(self.target(row)) }
-        }
+        let open = self.rows.indices.filter { self.rows[$0].isOpen }
+        var sources = BinaryHeap(open.map { self.source($0) })
+        var targets = BinaryHeap(open.filter { self.rows[$0].hasRoom }.map { self.target($0) })
         var moves: [Move] = []
         while moving < bounds.mostMoves, let from = sources.first, let to = targets.first {
             guard self.rows[from.row].count == from.count else {
