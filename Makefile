@@ -55,12 +55,18 @@ simulate: setup ## The coordinator's core under seeded faults in virtual time: m
 SEED ?=
 MINUTES ?= 10
 
+# Of run, operations and failover.
+SOAK ?= run operations
+
 .PHONY: soak
-soak: setup ## A fleet under seeded faults, checked: make soak SEED=7 MINUTES=60
+soak: setup ## Fleets under faults and operators, checked: make soak SEED=7 MINUTES=60; SOAK="operations" for some
 	@for product in flotilla flotilla-sandbox flotilla-soak; do \
 		setpriv --pdeathsig TERM -- swift build $(SWIFT_BUILD_FLAGS) -c release --product $$product >&2 || exit; \
 	done
-	@$(TIED) .build/release/flotilla-soak run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@for part in $(SOAK); do \
+		case $$part in run) options="--minutes $(MINUTES) $(if $(SEED),--seed $(SEED))";; *) options=;; esac; \
+		setpriv --pdeathsig TERM -- .build/release/flotilla-soak $$part $$options || exit; \
+	done
 
 .PHONY: fuzz
 fuzz: setup ## Fuzzes what reads bytes from others; SECONDS=60 for each, FUZZ="amqp slicer" for some

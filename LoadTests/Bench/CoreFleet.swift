@@ -62,7 +62,8 @@ struct CoreFleet {
             id: self.application, name: "bench", gatewayURL: "wss://gateway", recommendedShards: shards,
             sessionStartTotal: 100_000, sessionStartRemaining: 100_000, sessionStartResetsAfter: .seconds(80_000),
             maxConcurrency: maxConcurrency)
-        self.event { $0.applicationFound(found, shards: shards, intents: 1, askedAt: $1, now: $1) }
+        let date = self.date
+        self.event { $0.applicationFound(found, shards: shards, intents: 1, askedAt: $1, now: $1, date: date) }
     }
 
     /// What it tells from now on: all that it is granted is up.

@@ -54,6 +54,8 @@ struct DatabaseModel {
             slot.session = row.session
             slot.pin = row.pin
             slot.unknownSince = row.unknownSince
+            // Longer than any run, so that what has passed since makes no difference.
+            slot.moved = row.moved
             return slot
         }
         loaded.lanes = self.lanes

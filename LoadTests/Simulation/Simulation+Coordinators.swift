@@ -38,7 +38,8 @@ extension Simulation {
                 let count = self.scenario.applications.first { $0.id == application.id }?.numShards
                 coordinator.core?.applicationFound(
                     application, shards: count, intents: 1,
-                    askedAt: self.bug == .budgetForgetsPermits ? now + .seconds(60) : askedAt, now: now)
+                    askedAt: self.bug == .budgetForgetsPermits ? now + .seconds(60) : askedAt, now: now,
+                    date: self.date)
             }
             try self.drain(coordinator)
         case .answered(let question, let outcome): try self.answered(question, outcome, at: coordinator)

@@ -9,8 +9,8 @@ struct Operations: AsyncParsableCommand {
         abstract: "Puts two coordinators, shard processes and workers through what operators and bad luck do.",
         discussion: """
             Kills and freezes of the leader, the standby and shard processes, PostgreSQL killed, moves, drain, a new \
-            member, a rolling restart of everything, no coordinator at all, a reshard and an aborted one. Tells how \
-            long each took.
+            member, a rolling restart of everything, no coordinator at all, an aborted reshard and, in the first \
+            round, one to twice the shards. Tells how long each took.
             """)
 
     @Option(help: "The application's shards at the start. From 4 to 1000.")
@@ -44,8 +44,10 @@ struct Operations: AsyncParsableCommand {
     func run() async throws {
         let (shards, rate, rounds, absence) = (self.shards, self.rate, self.rounds, self.absence)
         let coordinators = self.coordinators
-        let once = self.chosen.isEmpty ? Exercise.withoutReshard : self.chosen
-        let exercises = (0..<rounds).flatMap { round in once.filter { round == 0 || $0 != .addMember } }
+        let once = self.chosen.isEmpty ? Exercise.withoutReshard + Exercise.resharding : self.chosen
+        let exercises = (0..<rounds).flatMap { round in
+            once.filter { round == 0 || ($0 != .addMember && $0 != .reshard) }
+        }
         let report = try await self.place.run(keepsFolder: { !$0.holds }) { plan, stores in
             var plan = plan
             plan.shards = shards

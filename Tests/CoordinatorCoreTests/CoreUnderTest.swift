@@ -1,6 +1,7 @@
 import ClusterAPI
 import Discord
 import Foundation
+import Testing
 
 @testable import CoordinatorCore
 
@@ -17,11 +18,16 @@ struct CoreUnderTest {
     private(set) var permits: [(ticket: Int, bucket: Int)] = []
     private(set) var answers: [Int: Result<CoordinatorCore.Answer, Problem>] = [:]
     private(set) var steppedDown: String?
+    /// What the store has of slots.
+    private(set) var written: [Slot: ClusterState.SlotState] = [:]
     private var requests = 0
+    /// Who runs which slot, with which status, as one knows it who looks only at slots with news.
+    private var known: [Slot: String] = [:]
 
     init(loaded: LoadedState = LoadedState(), epoch: Int64 = 1, policy: ClusterPolicy = ClusterPolicy()) {
         self.core = CoordinatorCore(
             policy: policy, leader: "c", leaderEpoch: epoch, loaded: loaded, leadsUntil: .seconds(3600), now: .zero)
+        for slot in loaded.slots { self.written[slot.slot] = slot }
         self.core.brokerChanged(isReady: true, now: .zero)
         self.drain()
     }
@@ -30,7 +36,18 @@ struct CoreUnderTest {
         Slot(application: self.application, generation: generation, shard: shard)
     }
 
+    private mutating func lookAtNews() {
+        func fact(_ state: ClusterState.SlotState?) -> String? {
+            guard let state, self.core.state.isActive(state.slot) else { return nil }
+            return "\(state.owner?.member ?? "nobody"), \(state.observed?.status.rawValue ?? "not heard of")"
+        }
+        let news = self.core.takeSlotNews()
+        for slot in news { self.known[slot] = fact(self.core.state.slots[slot]) }
+        #expect(self.known == self.core.state.slots.compactMapValues(fact), "a slot is different without news")
+    }
+
     mutating func drain() {
+        self.lookAtNews()
         for effect in self.core.takeEffects() {
             switch effect {
             case .save(let batch): self.saves.append(batch)
@@ -77,6 +94,8 @@ struct CoreUnderTest {
         while done < self.saves.count {
             let batch = self.saves[done]
             done += 1
+            for slot in batch.slots { self.written[slot.slot] = slot }
+            for slot in batch.droppedSlots { self.written[slot] = nil }
             self.act { $0.saved(batch.number, now: $1) }
         }
         self.saves = []
@@ -97,14 +116,18 @@ struct CoreUnderTest {
     }
 
     mutating func found(
-        shards: Int? = 4, remaining: Int = 1000, maxConcurrency: Int = 1, askedAt: Duration? = nil
+        shards: Int? = 4, recommended: Int = 4, remaining: Int = 1000, maxConcurrency: Int = 1, askedAt: Duration? = nil
     ) {
         let application = DiscordApplication(
-            id: Self.application, name: "bot", gatewayURL: "wss://g", recommendedShards: 4, sessionStartTotal: 1000,
+            id: Self.application, name: "bot", gatewayURL: "wss://g", recommendedShards: recommended,
+            sessionStartTotal: 1000,
             sessionStartRemaining: remaining, sessionStartResetsAfter: .seconds(80_000),
             maxConcurrency: maxConcurrency)
         let asked = askedAt ?? self.now
-        self.act { $0.applicationFound(application, shards: shards, intents: 1, askedAt: asked, now: $1) }
+        self.act {
+            $0.applicationFound(
+                application, shards: shards, intents: 1, askedAt: asked, now: $1, date: Self.date)
+        }
     }
 
     /// Registers a member, and lets store and broker say yes.

@@ -34,6 +34,19 @@ struct LanePlanTests {
         #expect(after.allSatisfy { $0.primary == "b" })
     }
 
+    @Test func `A cordoned worker keeps its lanes and gets none`() {
+        let before = LanePlan.lanes(current: self.empty, workers: self.workers("a", "b"))
+        var cordoned = self.workers("a", "b")
+        cordoned[0].isClosed = true
+        #expect(LanePlan.lanes(current: before, workers: cordoned) == before)
+        let alone = LanePlan.lanes(current: before, workers: [cordoned[0]])
+        #expect(zip(before, alone).allSatisfy { $1.primary == ($0.primary == "a" ? "a" : nil) })
+        let joined = LanePlan.lanes(current: before, workers: cordoned + self.workers("c"))
+        #expect(joined.count { $0.primary == "a" } == 4 && joined.count { $0.primary == "c" } == 2)
+        let new = LanePlan.lanes(current: self.empty, workers: cordoned)
+        #expect(new.allSatisfy { $0.primary == "b" && $0.standby == nil })
+    }
+
     @Test func `A new worker takes its share and no lane moves without need`() {
         let before = LanePlan.lanes(current: self.empty, workers: self.workers("a", "b"))
         let after = LanePlan.lanes(current: before, workers: self.workers("a", "b", "c"))

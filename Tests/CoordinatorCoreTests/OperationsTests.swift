@@ -68,6 +68,139 @@ struct OperationsTests {
         #expect(self.test.granted("a").count == 4 && self.test.granted("b").count == 4)
     }
 
+    /// What a leader that began now would find.
+    private func loaded(_ change: (inout ClusterState.SlotState) -> Void = { _ in }) -> LoadedState {
+        var loaded = LoadedState()
+        let state = self.test.core.state
+        loaded.members = state.members.values.sorted { $0.owner < $1.owner }
+        loaded.applications = Array(state.applications.values)
+        loaded.slots = self.test.written.values.sorted { $0.slot < $1.slot }.map { row in
+            var slot = ClusterState.SlotState(slot: row.slot, numShards: row.numShards)
+            (slot.epoch, slot.owner, slot.session) = (row.epoch, row.owner, row.session)
+            (slot.pin, slot.moved) = (row.pin, row.moved)
+            change(&slot)
+            return slot
+        }
+        return loaded
+    }
+
+    private mutating func nextLeader(_ loaded: LoadedState) {
+        self.test = CoreUnderTest(loaded: loaded, epoch: 2)
+        self.test.found(shards: 8)
+        self.test.save()
+    }
+
+    @Test mutating func `The next leader brings an operator's move to its end, and leaves the slot there`() {
+        self.fleet(["a", "b"], shards: 8)
+        let shard = self.test.granted("a")[0]
+        #expect(self.test.operate(OperatorRequest(.move, shard: shard, member: "b")).isSuccess)
+        self.nextLeader(self.loaded())
+        // Its owner is heard of first: it keeps the slot until the other may get it.
+        self.run(["a"], seconds: 2)
+        #expect(self.owners[shard] == "a" && self.test.granted("a").contains(shard))
+        self.run(["a", "b"], seconds: 3)
+        #expect(self.owners[shard] == "b")
+        self.nextLeader(self.loaded())
+        self.run(["a", "b"], seconds: 500)
+        #expect(self.owners[shard] == "b")
+        self.run(["a", "b"], seconds: 200)
+        #expect(self.owners.values.count { $0 == "b" } == 4, "evened out when its time is over")
+    }
+
+    @Test mutating func `A slot that was let go on its way waits for whom it was meant for, but not for long`() {
+        self.fleet(["a", "b"], shards: 8)
+        let shard = self.test.granted("a")[0]
+        self.test.operate(OperatorRequest(.move, shard: shard, member: "b"))
+        let loaded = self.loaded { if $0.slot.shard == shard { $0.owner = nil } }
+        for (members, owner) in [(["a", "b"], "b"), (["a"], "a")] {
+            self.nextLeader(loaded)
+            self.run(["a"], seconds: 1)
+            #expect(self.owners[shard] == nil)
+            self.run(members, seconds: 5)
+            #expect(self.owners[shard] == owner)
+        }
+    }
+
+    @Test mutating func `The next leader goes on with no move that is over, or that another wish has overtaken`() {
+        self.fleet(["a", "b"], shards: 8)
+        let before = self.owners
+        let shard = self.test.granted("a")[0]
+        self.test.operate(OperatorRequest(.move, shard: shard, member: "b"))
+        #expect(self.test.written[CoreUnderTest.slot(shard)]?.moved?.to == "b")
+        let over = self.loaded { $0.moved?.until = .zero }
+        let pinned = self.loaded { if $0.slot.shard == shard { $0.pin = "a" } }
+        var cordoned = self.loaded()
+        cordoned.marks["b"] = .cordoned
+        var gone = self.loaded()
+        gone.members.removeAll { $0.registration.id == "b" }
+        for (loaded, members) in [(over, ["a", "b"]), (pinned, ["a", "b"]), (cordoned, ["a", "b"]), (gone, ["a"])] {
+            self.nextLeader(loaded)
+            self.run(members, seconds: 3)
+            #expect(self.owners[shard] == before[shard])
+            #expect(self.test.written[CoreUnderTest.slot(shard)].map { $0.moved == nil } == true)
+        }
+    }
+
+    @Test mutating func `What was evened out is not moved again by the next leader`() {
+        self.fleet(["a", "b"], shards: 8)
+        let shard = self.test.granted("a")[0]
+        self.test.operate(OperatorRequest(.move, shard: shard, member: "b"))
+        self.run(["a", "b"], seconds: 3)
+        self.test.operate(OperatorRequest(.rebalance))
+        self.run(["a", "b"], seconds: 5)
+        #expect(self.test.written.values.allSatisfy { $0.moved == nil })
+    }
+
+    @Test mutating func `Moves to a member that is nearly full are taken as far as it has room`() {
+        self.test.found(shards: 6, maxConcurrency: 16)
+        self.test.save()
+        self.test.join("a")
+        self.run(["a"], seconds: 3)
+        self.test.join("b", capacity: 1)
+        #expect(self.test.operate(OperatorRequest(.move, shard: 3, member: "b")).isSuccess)
+        #expect(self.refusal(self.test.operate(OperatorRequest(.move, shard: 4, member: "b"))).contains("no room"))
+        #expect(self.test.operate(OperatorRequest(.move, shard: 3, member: "b")).isSuccess, "asked again")
+        self.run(["a", "b"], seconds: 3)
+        #expect(self.test.granted("b") == [3])
+    }
+
+    @Test mutating func `A move that is asked for again is answered once it is written down`() {
+        self.fleet(["a", "b"], shards: 8)
+        let request = OperatorRequest(.move, shard: self.test.granted("a")[0], member: "b")
+        let first = self.test.ask { $0.operationRequested($1, request, by: "op", now: $2, date: CoreUnderTest.date) }
+        self.test.failSave()
+        #expect(self.test.problem(first)?.code == .unavailable)
+        let second = self.test.ask { $0.operationRequested($1, request, by: "op", now: $2, date: CoreUnderTest.date) }
+        #expect(self.test.answers[second] == nil)
+        self.test.now += .seconds(5)
+        self.test.tick()
+        let entries = self.test.saves.flatMap(\.audit).count { $0.action == "move" }
+        self.test.save()
+        #expect(self.test.answers[second].isSuccess && entries == 1)
+        #expect(self.test.core.state.slots[CoreUnderTest.slot(request.shard ?? 0)]?.destination == "b")
+        let elsewhere = self.test.operate(
+            OperatorRequest(.move, shard: request.shard, member: self.owners[request.shard ?? 0] ?? ""))
+        #expect(!elsewhere.isSuccess)
+    }
+
+    @Test mutating func `The last worker is not drained, and a cordoned one keeps its lanes`() {
+        self.fleet(["a"], shards: 2)
+        self.test.join("w", .worker)
+        self.test.tick()
+        self.test.save()
+        func read(by id: String) -> Int { self.test.core.state.desired(for: id).lanes.count { $0.role == .primary } }
+        let all = read(by: "w")
+        #expect(all > 0)
+        #expect(self.refusal(self.test.operate(OperatorRequest(.drain, member: "w"))).contains("another worker"))
+        #expect(self.refusal(self.test.operate(OperatorRequest(.pin, shard: 0, member: "w"))).contains("is a worker"))
+        #expect(self.test.operate(OperatorRequest(.cordon, member: "w")).isSuccess)
+        #expect(read(by: "w") == all)
+        self.test.join("x", .worker)
+        self.test.save()
+        #expect(self.test.operate(OperatorRequest(.drain, member: "w")).isSuccess)
+        #expect(read(by: "w") == 0 && read(by: "x") == all)
+    }
+
     @Test mutating func `A slot that had to leave where it was put counts where it is`() {
         self.fleet(["a", "b", "c"], shards: 12)
         for shard in self.test.granted("a").prefix(2) {

@@ -59,6 +59,50 @@ struct ReshardTests {
         #expect(self.generation == 2, "the count in the settings no longer counts")
     }
 
+    private var advice: [String]? {
+        self.test.core.view(now: self.test.now, date: CoreUnderTest.date).applications.first?.advice
+    }
+
+    private static func refused(_ slot: ObservedSlot) -> ObservedSlot? {
+        guard slot.slot == CoreUnderTest.slot(1) else { return slot }
+        return ObservedSlot(
+            slot: slot.slot, epoch: slot.epoch, status: .failed, session: slot.session, reason: "sharding required",
+            closeCode: 4011)
+    }
+
+    @Test mutating func `What calls for another shard count is told`() {
+        self.test.found(shards: 2, recommended: 2, maxConcurrency: 16)
+        #expect(self.advice == nil)
+        self.test.found(shards: 2, recommended: 3, maxConcurrency: 16)
+        #expect(self.advice?.contains { $0.contains("recommends 3") } == true)
+        self.test.found(shards: 2, recommended: 2, maxConcurrency: 16)
+        self.run(seconds: 1, Self.refused)
+        #expect(self.advice?.contains { $0.contains("4011") } == true)
+        self.run(seconds: 1) { slot in
+            ObservedSlot(
+                slot: slot.slot, epoch: slot.epoch, status: .ready, session: slot.session, guilds: 2_400,
+                acknowledgedMilliseconds: 0)
+        }
+        #expect(self.advice?.contains { $0.contains("2400 guilds") } == true)
+    }
+
+    @Test mutating func `A shard that Discord refuses for its count does not stand against another count`() throws {
+        self.run(seconds: 2, Self.refused)
+        #expect(self.test.operate(OperatorRequest(.reshard, shards: 4)).isSuccess)
+        self.run(seconds: 100, Self.refused)
+        #expect(self.generation == 2 && self.reshard == nil)
+        let gap = try #require(self.test.core.state.gaps.first)
+        #expect(gap.slot == CoreUnderTest.slot(1) && gap.gap.session == "s1.1")
+    }
+
+    @Test mutating func `A count in the settings that the session starts don't suffice for changes nothing`() {
+        self.test.found(shards: 4, remaining: 3)
+        #expect(self.generation == 1)
+        self.test.found(shards: 4, remaining: 40)
+        #expect(self.generation == 2)
+        #expect(self.test.saves.flatMap(\.audit).contains { $0.action == "generation" })
+    }
+
     @Test mutating func `A shard in force that waits for its bucket comes before one of the new generation`() throws {
         self.test.operate(OperatorRequest(.reshard, shards: 4))
         self.run(seconds: 1)

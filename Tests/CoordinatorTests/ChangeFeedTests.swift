@@ -58,23 +58,29 @@ struct ChangeFeedTests {
         changes.map { "\($0.kind.rawValue) \($0.target): \($0.detail)" }
     }
 
+    /// As if both slots had news.
+    private func look(
+        _ differ: inout ClusterDiffer, at state: ClusterState, stops: [Snowflake: String] = [:]
+    ) -> [String] {
+        let slots = [0, 1].map { Slot(application: self.application, generation: 1, shard: $0) }
+        return self.texts(differ.changes(to: state, slots: Set(slots), stops: stops, date: self.date))
+    }
+
     @Test func `The first look tells nothing, and the same state again neither`() {
         var differ = ClusterDiffer()
         let state = self.state(slots: [self.slot(0, owner: "a", .ready)], gaps: [1])
-        #expect(differ.changes(to: state, date: self.date).isEmpty)
-        #expect(differ.changes(to: state, date: self.date).isEmpty)
+        #expect(self.look(&differ, at: state).isEmpty)
+        #expect(self.look(&differ, at: state).isEmpty)
     }
 
     @Test func `Each thing that is different is told once, with what it is now`() {
         var differ = ClusterDiffer()
         let name = "\(self.application)"
-        _ = differ.changes(
-            to: self.state(slots: [self.slot(0, owner: "a", .connecting), self.slot(1)]), date: self.date)
+        _ = self.look(&differ, at: self.state(slots: [self.slot(0, owner: "a", .connecting), self.slot(1)]))
         let next = self.state(
             slots: [self.slot(0, owner: "a", .ready), self.slot(1, owner: "b", .failed, reason: "no token")],
             lane: .init(primary: "w", standby: "x"), members: ["b"], marks: ["b": .cordoned], gaps: [7], numShards: 4)
-        let changes = self.texts(
-            differ.changes(to: next, stops: [self.application: "a wrong token"], date: self.date))
+        let changes = self.look(&differ, at: next, stops: [self.application: "a wrong token"])
         #expect(
             changes == [
                 "application \(name): generation 1 with 4 shards; IDENTIFYs stand still: a wrong token",
@@ -85,21 +91,28 @@ struct ChangeFeedTests {
         let last = self.state(
             slots: [self.slot(0)], lane: .init(standby: "x"), members: [], gaps: [7, 8, 9], numShards: 4)
         #expect(
-            self.texts(differ.changes(to: last, date: self.date)) == [
+            self.look(&differ, at: last) == [
                 "application \(name): generation 1 with 4 shards", "member b: gone", "lane 0: nobody, standby x",
                 "slot \(name).1.0: nobody runs it", "slot \(name).1.1: no longer run",
                 "gap \(name).1.0: events after 8 may be missing: invalid_session",
                 "gap \(name).1.0: events after 9 may be missing: invalid_session",
             ])
-        #expect(differ.changes(to: last, date: self.date).isEmpty)
+        #expect(self.look(&differ, at: last).isEmpty)
     }
 
     @Test func `A waiting slot whose reason alone is another is no change`() {
         var differ = ClusterDiffer()
-        _ = differ.changes(
-            to: self.state(slots: [self.slot(0, owner: "a", .waitingForPermit, reason: "x")]), date: self.date)
+        _ = self.look(&differ, at: self.state(slots: [self.slot(0, owner: "a", .waitingForPermit, reason: "x")]))
         let state = self.state(slots: [self.slot(0, owner: "a", .waitingForPermit, reason: "y")])
-        #expect(differ.changes(to: state, date: self.date).isEmpty)
+        #expect(self.look(&differ, at: state).isEmpty)
+    }
+
+    @Test func `A slot without news is not looked at`() {
+        var differ = ClusterDiffer()
+        _ = self.look(&differ, at: self.state(slots: [self.slot(0, owner: "a", .ready)]))
+        let state = self.state(slots: [self.slot(0, owner: "b", .ready)])
+        #expect(differ.changes(to: state, slots: [], date: self.date).isEmpty)
+        #expect(self.look(&differ, at: state) == ["slot \(self.application).1.0: ready on b"])
     }
 
     // MARK: Cursors

@@ -82,6 +82,17 @@ struct ClusterStoreTests {
             #expect(loaded.slots.sorted { $0.slot < $1.slot } == slots)
             #expect(loaded.applications == [self.application(generation: 2, numShards: 8)])
 
+            // An operator moved one.
+            var moved = self.slot(2, epoch: 3, owner: .init(member: "b", incarnation: 1))
+            moved.moved = .init(from: "b'", to: "a", until: .seconds(600))
+            try await store.save(members: [], slots: [moved], applications: [])
+            let found = try await store.load().slots.first { $0.slot.shard == 2 }?.moved
+            #expect(found?.from == "b'" && found?.to == "a")
+            #expect(found.map { (.seconds(540)...Duration.seconds(600)).contains($0.until) } == true)
+            moved.moved = nil
+            try await store.save(members: [], slots: [moved], applications: [])
+            #expect(try await store.load().slots.first { $0.slot.shard == 2 } == moved)
+
             // The cache has caught up.
             let caughtUp = SessionState(sessionID: "s", resumeURL: "wss://r", sequence: 1 << 40)
             try await store.save(members: [], slots: [self.slot(0, session: caughtUp)], applications: [])

@@ -39,7 +39,9 @@ struct Course: Sendable {
         case .killLeader: try await self.killLeader()
         case .freezeLeader: try await self.freezeLeader()
         case .killStandby: try await self.killStandby()
+        case .freezeStandby: try await self.freezeStandby()
         case .loseCoordinators: try await self.loseCoordinators()
+        case .freezeCoordinators: try await self.freezeCoordinators()
         case .killDatabase: try await self.killDatabase()
         case .drain: try await self.drain()
         case .addMember: try await self.addMember()
@@ -133,14 +135,24 @@ struct Course: Sendable {
             .move, application: slot.application, shard: slot.shard, generation: slot.generation, member: member.id)
     }
 
-    /// Has a slot moved. What a new leader evens out may have sent it on its way before: it RESUMEs elsewhere just so.
+    /// Has a slot moved. What a new leader evens out may have sent it on its way before: it RESUMEs elsewhere just so,
+    /// unless that leader is lost meanwhile; so it is asked for until it is taken, or the slot is there.
     private func order(
         _ move: OperatorRequest, except coordinator: Int? = nil, within limit: Duration = .seconds(30)
     ) async throws {
         let fleetOperator = coordinator.map { self.fleet.fleetOperator.except($0) } ?? self.fleet.fleetOperator
-        do {
-            _ = try await fleetOperator.operate(move, within: limit)
-        } catch let refusal as HarnessError where "\(refusal)".contains("is being handed over already") {}
+        let deadline = ContinuousClock.now + limit
+        while true {
+            do {
+                _ = try await fleetOperator.operate(move, within: deadline - .now)
+                return
+            } catch let refusal as HarnessError {
+                if "\(refusal)".contains("runs slot") { return }
+                let isOnItsWay = ["is being handed over", "is nobody's now"].contains { "\(refusal)".contains($0) }
+                guard isOnItsWay, ContinuousClock.now < deadline else { throw refusal }
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
     }
 
     private func whole(_ condition: @escaping (ClusterView) -> Bool, _ what: String) async throws {
@@ -204,12 +216,15 @@ struct Course: Sendable {
     private mutating func killLeader() async throws {
         let leader = self.fleet.coordinators[try await self.leader()]
         let request = try await self.candidate()
+        // One that this leader takes and need not have brought to its end: the next one does.
+        self.turn += 1
+        let promised = try await self.candidate()
         let start = Self.now
+        if promised.shard != request.shard { try await self.order(promised) }
         guard leader.kill() else { throw HarnessError("\(leader.name) doesn't run") }
         try await self.order(request)
         self.note("leader killed: to the next one's grant", [Self.now - start])
-        let resumed = try await self.resumed([request.shard ?? 0], since: start)
-        self.note("leader killed: to a slot moved by the next one", resumed)
+        _ = try await self.resumed([request.shard ?? 0, promised.shard ?? 0], since: start)
         try leader.start()
     }
 
@@ -226,27 +241,65 @@ struct Course: Sendable {
         try await thaw.value
     }
 
-    private mutating func killStandby() async throws {
+    private func standby() async throws -> FleetProcess {
         let leader = try await self.leader()
-        guard let standby = self.fleet.coordinators.enumerated().first(where: { $0.offset != leader })?.element else {
+        guard let standby = self.fleet.coordinators.indices.first(where: { $0 != leader }) else {
             throw HarnessError("there is no standby")
         }
+        return self.fleet.coordinators[standby]
+    }
+
+    private mutating func killStandby() async throws {
+        let standby = try await self.standby()
         guard standby.kill() else { throw HarnessError("\(standby.name) doesn't run") }
         // The leader does its work alone.
         try await self.move()
         try standby.start()
     }
 
+    private mutating func freezeStandby() async throws {
+        let standby = try await self.standby()
+        let leader = try await self.leader()
+        let absence = self.absence
+        let thaw = Task { try await standby.freeze(for: absence) }
+        // The leader does its work alone, and nothing of it waits for the standby.
+        try await self.move()
+        try await thaw.value
+        let found = try await self.leader()
+        guard found == leader else {
+            throw HarnessError("coordinator \(found) leads in place of \(leader), which nothing was done to")
+        }
+    }
+
     private mutating func loseCoordinators() async throws {
         for coordinator in self.fleet.coordinators { _ = coordinator.kill() }
-        let before = self.fleet.recorder.eventCount
-        try await Task.sleep(for: self.absence)
-        let came = self.fleet.recorder.eventCount - before
-        guard came > 0 else { throw HarnessError("no event came while there was no coordinator") }
+        try await self.events { try await Task.sleep(for: self.absence) }
         let start = Self.now
         for coordinator in self.fleet.coordinators { try coordinator.start() }
         _ = try await self.leader()
         self.note("coordinators back: to a leader", [Self.now - start])
+    }
+
+    private mutating func freezeCoordinators() async throws {
+        let (coordinators, absence) = (self.fleet.coordinators, self.absence)
+        try await self.events {
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for coordinator in coordinators { tasks.addTask { try await coordinator.freeze(for: absence) } }
+                try await tasks.waitForAll()
+            }
+        }
+        let start = Self.now
+        // One that leads, and says so because it may: it grants.
+        try await self.order(try await self.candidate())
+        self.note("coordinators awake: to the next grant", [Self.now - start])
+    }
+
+    /// Shards and workers do their work meanwhile.
+    private func events(during absence: () async throws -> Void) async throws {
+        let before = self.fleet.recorder.eventCount
+        try await absence()
+        let came = self.fleet.recorder.eventCount - before
+        guard came > 0 else { throw HarnessError("no event came while there was no coordinator") }
     }
 
     private mutating func killDatabase() async throws {

@@ -3,9 +3,9 @@ package enum Exercise: String, Sendable, Codable, CaseIterable {
     /// One slot is handed over to another member.
     case move
     case killShard, freezeShard
-    case killLeader, freezeLeader, killStandby
-    /// No coordinator for a while.
-    case loseCoordinators
+    case killLeader, freezeLeader, killStandby, freezeStandby
+    /// No coordinator for a while: killed, or stopped and woken with leases that are over.
+    case loseCoordinators, freezeCoordinators
     /// PostgreSQL is killed; its supervisor starts it again.
     case killDatabase
     /// A member is drained, and takes part again.
@@ -21,8 +21,9 @@ package enum Exercise: String, Sendable, Codable, CaseIterable {
 
     /// The order that makes sense when all are asked for.
     package static let withoutReshard: [Exercise] = [
-        .move, .killShard, .killLeader, .freezeLeader, .freezeShard, .killStandby, .killDatabase, .drain, .addMember,
-        .rollingRestart, .loseCoordinators,
+        .move, .killShard, .killLeader, .freezeLeader, .freezeShard, .killStandby, .freezeStandby, .killDatabase,
+        .drain,
+        .addMember, .rollingRestart, .loseCoordinators, .freezeCoordinators,
     ]
     package static let resharding: [Exercise] = [.abortReshard, .reshard]
 }

@@ -136,5 +136,15 @@ package enum Schema {
                 comment on table audit is 'What operators asked for, and what the coordinator did of itself.';
                 """
         ),
+        Migration(
+            version: 4,
+            name: "moves",
+            sql: """
+                alter table slots add column moved_from text;
+                alter table slots add column moved_to text;
+                alter table slots add column moved_until timestamptz;
+                comment on column slots.moved_to is 'Where an operator had it moved; it stays there until moved_until.';
+                """
+        ),
     ]
 }

@@ -95,7 +95,7 @@ final class ClusterKeeper: Service {
         var ticks = 0
         while !Task.isCancelled {
             self.act { $0.ticked(now: $1, date: Date()) }
-            // Seldom: every slot is looked at.
+            // Seldom: every member is looked at.
             if ticks.isMultiple(of: 5) { self.tellChanges() }
             ticks += 1
             // Cancelled: the loop's condition ends it.
@@ -113,7 +113,8 @@ final class ClusterKeeper: Service {
             for (application, gate) in state.core.gates {
                 stops[application] = gate.halt?.reason ?? (gate.brakeIsOn ? "most of them failed" : nil)
             }
-            return state.differ.changes(to: state.core.state, stops: stops, date: date)
+            let slots = state.core.takeSlotNews()
+            return state.differ.changes(to: state.core.state, slots: slots, stops: stops, date: date)
         }
         self.feed.append(changes)
     }
@@ -219,7 +220,10 @@ final class ClusterKeeper: Service {
         _ application: DiscordApplication, shards: Int?, intents: UInt64, askedAt: ContinuousClock.Instant
     ) {
         let asked = self.start.duration(to: askedAt)
-        self.act { $0.applicationFound(application, shards: shards, intents: intents, askedAt: asked, now: $1) }
+        self.act {
+            $0.applicationFound(
+                application, shards: shards, intents: intents, askedAt: asked, now: $1, date: Date())
+        }
     }
 
     func register(_ registration: MemberRegistration) async throws -> MemberRegistered {

@@ -17,21 +17,23 @@ struct ClusterDiffer: Sendable {
 
     private static let order: [ClusterChange.Kind] = [.application, .reshard, .restart, .member, .lane]
 
-    /// Kept apart from the rest and changed in place: there may be many thousands.
+    /// Kept apart from the rest: there may be many thousands, of which only those are compared that had news.
     private var slots: [Slot: SlotFact] = [:]
     private var details: [Subject: String] = [:]
     private var lastGap: ClusterState.GapState?
     private var hasLooked = false
 
-    /// - Parameter stops: why an application's IDENTIFYs stand still, where they do.
+    /// - Parameters:
+    ///   - slots: those that may be different; the first time all of them.
+    ///   - stops: why an application's IDENTIFYs stand still, where they do.
     /// - Returns: nothing at the first look: then there is nothing to compare with.
     mutating func changes(
-        to state: ClusterState, stops: [Snowflake: String] = [:], date: Date
+        to state: ClusterState, slots: Set<Slot>, stops: [Snowflake: String] = [:], date: Date
     ) -> [ClusterChange] {
         let isFirst = !self.hasLooked
         self.hasLooked = true
         var changes = self.detailChanges(Self.details(of: state, stops: stops), date: date)
-        changes += self.slotChanges(state, date: date)
+        changes += self.slotChanges(state, slots, date: date)
         changes += self.newGaps(state.gaps, date: date)
         return isFirst ? [] : changes
     }
@@ -81,23 +83,18 @@ struct ClusterDiffer: Sendable {
         return details
     }
 
-    private mutating func slotChanges(_ state: ClusterState, date: Date) -> [ClusterChange] {
+    private mutating func slotChanges(_ state: ClusterState, _ slots: Set<Slot>, date: Date) -> [ClusterChange] {
         var changed: [(slot: Slot, detail: String)] = []
-        var count = 0
-        for (slot, now) in state.slots where state.isActive(slot) {
-            count += 1
+        for slot in slots {
+            guard let now = state.slots[slot], state.isActive(slot) else {
+                if self.slots.removeValue(forKey: slot) != nil { changed.append((slot, "no longer run")) }
+                continue
+            }
             let status = now.owner == nil ? SlotStatus.released : now.observed?.status ?? .starting
             let fact = SlotFact(member: now.owner?.member, status: status)
-            guard self.slots[slot] != fact else { continue }
-            self.slots[slot] = fact
+            guard self.slots.updateValue(fact, forKey: slot) != fact else { continue }
             let reason = status == .failed ? now.observed?.reason.map { ": \($0)" } ?? "" : ""
             changed.append((slot, fact.member.map { "\(status.rawValue) on \($0)\(reason)" } ?? "nobody runs it"))
-        }
-        if self.slots.count > count {
-            for slot in self.slots.keys where state.slots[slot] == nil || !state.isActive(slot) {
-                self.slots[slot] = nil
-                changed.append((slot, "no longer run"))
-            }
         }
         return changed.sorted { $0.slot < $1.slot }
             .map { ClusterChange(at: date, kind: .slot, target: "\($0.slot)", detail: $0.detail) }

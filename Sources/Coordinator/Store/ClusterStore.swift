@@ -43,7 +43,11 @@ struct ClusterStore: Sendable {
             loaded.lanes[try row.decode("lane")] = .init(
                 primary: try row.decode("primary_member"), standby: try row.decode("standby_member"))
         }
-        for row in try await database.query("select * from slots") { loaded.slots.append(try Self.slot(from: row)) }
+        for row in try await database.query(
+            "select *, extract(epoch from moved_until - clock_timestamp())::float8 as moved_for from slots")
+        {
+            loaded.slots.append(try Self.slot(from: row))
+        }
         for row in try await database.query(
             """
             select * from (
@@ -128,6 +132,11 @@ struct ClusterStore: Sendable {
         }
         state.pin = try row.decode("pin")
         state.unknownSince = try row.decode("unknown_since")
+        if let from: String = try row.decode("moved_from"), let to: String = try row.decode("moved_to"),
+            let seconds: Double = try row.decode("moved_for")
+        {
+            state.moved = .init(from: from, to: to, until: .seconds(seconds))
+        }
         return state
     }
 
@@ -246,9 +255,11 @@ struct ClusterStore: Sendable {
     /// One statement for any number of slots. An empty text stands for null in the arrays.
     private static func upsert(_ slots: [ClusterState.SlotState]) -> SQL {
         """
-        insert into slots (application, generation, shard, num_shards, epoch, member, incarnation, session_id, resume_url, watermark, pin, unknown_since, cache_is_behind)
+        insert into slots (application, generation, shard, num_shards, epoch, member, incarnation, session_id, resume_url, watermark, pin, unknown_since, cache_is_behind, moved_from, moved_to, moved_until)
         select application, generation, shard, num_shards, epoch, nullif(member, ''), nullif(incarnation, 0),
-            nullif(session_id, ''), nullif(resume_url, ''), watermark, nullif(pin, ''), nullif(unknown_since, 0), cache_is_behind <> 0
+            nullif(session_id, ''), nullif(resume_url, ''), watermark, nullif(pin, ''), nullif(unknown_since, 0), cache_is_behind <> 0,
+            nullif(moved_from, ''), nullif(moved_to, ''),
+            case when moved_to <> '' then clock_timestamp() + make_interval(secs => moved_for / 1000.0) end
         from unnest(\(slots.map { Int64(bitPattern: $0.slot.application.rawValue) })::bigint[],
             \(slots.map { Int64($0.slot.generation) })::bigint[], \(slots.map { Int64($0.slot.shard) })::bigint[],
             \(slots.map { Int64($0.numShards) })::bigint[], \(slots.map(\.epoch))::bigint[],
@@ -256,14 +267,17 @@ struct ClusterStore: Sendable {
             \(slots.map { $0.session?.sessionID ?? "" })::text[], \(slots.map { $0.session?.resumeURL ?? "" })::text[],
             \(slots.map { $0.session?.sequence ?? 0 })::bigint[], \(slots.map { $0.pin ?? "" })::text[],
             \(slots.map { $0.unknownSince ?? 0 })::bigint[],
-            \(slots.map { $0.session?.cacheIsBehind == true ? Int64(1) : 0 })::bigint[])
+            \(slots.map { $0.session?.cacheIsBehind == true ? Int64(1) : 0 })::bigint[],
+            \(slots.map { $0.moved?.from ?? "" })::text[], \(slots.map { $0.moved?.to ?? "" })::text[],
+            \(slots.map { $0.moved.map { Int64($0.until / .milliseconds(1)) } ?? 0 })::bigint[])
             as row (application, generation, shard, num_shards, epoch, member, incarnation, session_id, resume_url,
-                watermark, pin, unknown_since, cache_is_behind)
+                watermark, pin, unknown_since, cache_is_behind, moved_from, moved_to, moved_for)
         on conflict (application, generation, shard) do update set num_shards = excluded.num_shards,
             epoch = excluded.epoch, member = excluded.member, incarnation = excluded.incarnation,
             session_id = excluded.session_id, resume_url = excluded.resume_url, watermark = excluded.watermark,
             pin = excluded.pin, unknown_since = excluded.unknown_since,
-            cache_is_behind = excluded.cache_is_behind, updated_at = clock_timestamp()
+            cache_is_behind = excluded.cache_is_behind, moved_from = excluded.moved_from,
+            moved_to = excluded.moved_to, moved_until = excluded.moved_until, updated_at = clock_timestamp()
         """
     }
 

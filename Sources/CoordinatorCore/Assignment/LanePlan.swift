@@ -4,25 +4,35 @@ enum LanePlan {
         let id: String
         /// The most lanes it reads as primary.
         let capacity: Int
+        /// Keeps what it has, and gets nothing new.
+        var isClosed = false
     }
 
     /// Lanes keep their primary where they can; a lane whose primary is gone goes to its standby, which already has a
     /// consumer waiting.
     static func lanes(current: [ClusterState.LaneState], workers: [Worker]) -> [ClusterState.LaneState] {
         let workers = workers.sorted { $0.id < $1.id }
-        let ids = Set(workers.map(\.id))
-        let share = workers.isEmpty ? 0 : (current.count + workers.count - 1) / workers.count
-        let floor = workers.isEmpty ? 0 : current.count / workers.count
+        let open = workers.filter { !$0.isClosed }
+        let closed = Set(workers.filter(\.isClosed).map(\.id))
+        let ids = Set(open.map(\.id))
+        // What is left for those that are open.
+        let rest = current.count { lane in !(lane.primary.map(closed.contains) ?? false) }
+        let share = open.isEmpty ? 0 : (rest + open.count - 1) / open.count
+        let floor = open.isEmpty ? 0 : rest / open.count
         let capacity = Dictionary(uniqueKeysWithValues: workers.map { ($0.id, $0.capacity) })
         var primaries: [String: Int] = [:]
         var planned = current
 
         func roomiest(but other: String?, in load: [String: Int]) -> String? {
-            workers.filter { $0.id != other && load[$0.id, default: 0] < $0.capacity }
+            open.filter { $0.id != other && load[$0.id, default: 0] < $0.capacity }
                 .min { (load[$0.id, default: 0], $0.id) < (load[$1.id, default: 0], $1.id) }?.id
         }
 
         for lane in planned.indices {
+            if let primary = current[lane].primary, closed.contains(primary) {
+                planned[lane] = .init(primary: primary)
+                continue
+            }
             let kept = [current[lane].primary, current[lane].standby].compactMap { $0 }.first { id in
                 ids.contains(id) && primaries[id, default: 0] < min(share, capacity[id] ?? 0)
             }
@@ -35,7 +45,7 @@ enum LanePlan {
         }
         // A worker that is new, or below its fair share, takes lanes from those above it.
         for lane in planned.indices {
-            guard let from = planned[lane].primary, let to = roomiest(but: from, in: primaries),
+            guard let from = planned[lane].primary, !closed.contains(from), let to = roomiest(but: from, in: primaries),
                 primaries[to, default: 0] < floor, primaries[from, default: 0] > floor
             else { continue }
             primaries[from, default: 0] -= 1
@@ -44,13 +54,15 @@ enum LanePlan {
         }
 
         var standbys: [String: Int] = [:]
+        let most = open.isEmpty ? 0 : (current.count + open.count - 1) / open.count
         for lane in planned.indices {
-            let wished = [current[lane].standby, current[lane].primary].compactMap { $0 }.first {
-                ids.contains($0) && $0 != planned[lane].primary && standbys[$0, default: 0] < share
+            let wished = [current[lane].standby, current[lane].primary].compactMap { $0 }.first { id in
+                if closed.contains(id) { return id == current[lane].standby && id != planned[lane].primary }
+                return ids.contains(id) && id != planned[lane].primary && standbys[id, default: 0] < most
             }
             planned[lane].standby =
                 wished
-                ?? workers.filter { $0.id != planned[lane].primary }
+                ?? open.filter { $0.id != planned[lane].primary }
                 .min { (standbys[$0.id, default: 0], $0.id) < (standbys[$1.id, default: 0], $1.id) }?.id
             if let id = planned[lane].standby { standbys[id, default: 0] += 1 }
         }

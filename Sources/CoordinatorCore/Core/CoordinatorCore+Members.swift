@@ -179,13 +179,32 @@ extension CoordinatorCore {
     ///   - shards: nil keeps the shard count in force, or takes Discord's recommendation for a new application.
     ///   - askedAt: when it was asked.
     package mutating func applicationFound(
-        _ application: DiscordApplication, shards: Int?, intents: UInt64, askedAt: Duration, now: Duration
+        _ application: DiscordApplication, shards: Int?, intents: UInt64, askedAt: Duration, now: Duration, date: Date
     ) {
         guard self.mayAct(now: now) else { return }
+        let known = self.state.applications[application.id]
+        var shards = shards
+        if let known, !known.isResharded, let wanted = shards, wanted != known.numShards,
+            application.sessionStartRemaining < wanted
+        {
+            // The sessions that are there would be given up for some that can't be begun.
+            self.log(
+                .error, "the shard count stays: there are fewer session starts left than shards",
+                [
+                    "application.id": "\(application.id)", "shards": "\(known.numShards)", "shards.wanted": "\(wanted)",
+                    "session_starts.remaining": "\(application.sessionStartRemaining)",
+                ])
+            shards = nil
+        }
         self.state.applicationFound(
             application.id, name: application.name, numShards: shards,
             recommendedShards: application.recommendedShards, maxConcurrency: application.maxConcurrency,
             intents: intents, gatewayURL: application.gatewayURL)
+        if let known, let now = self.state.applications[application.id], now.generation != known.generation {
+            self.audit(
+                "generation", target: "\(application.id)",
+                detail: "the settings ask for it: \(known.numShards) to \(now.numShards) shards", by: nil, date: date)
+        }
         var gate = self.gates[application.id] ?? IdentifyGate(policy: self.policy.identify)
         gate.budgetTold(
             total: application.sessionStartTotal, remaining: application.sessionStartRemaining,

@@ -42,23 +42,30 @@ extension CoordinatorCore {
         let name = operation.name.rawValue
         switch operation.name {
         case .move:
-            let (slot, member) = (try self.slot(operation), try self.openMember(operation))
+            let (slot, member) = (try self.slot(operation), try self.shardMember(operation))
             guard let owner = self.state.slots[slot]?.owner else {
                 throw Refusal(.badRequest, "slot \(slot) is nobody's now: pin it to have it at \(member)")
             }
             guard owner.member != member else { throw Refusal(.badRequest, "\(member) runs slot \(slot) already") }
-            guard self.state.slots[slot]?.releaseDeadline == nil else {
-                throw Refusal(.badRequest, "slot \(slot) is being handed over already")
+            let answer = OperatorAnswer(message: "slot \(slot) moves from \(owner.member) to \(member)")
+            // Asked again, since the first answer was lost or could not be given.
+            if self.state.slots[slot]?.moved?.to == member { return answer }
+            try self.refuseUnlessOpen(member)
+            if self.state.slots[slot]?.releaseDeadline != nil {
+                let destination = self.state.slots[slot]?.destination
+                guard destination == member else {
+                    throw Refusal(
+                        .badRequest, "slot \(slot) is being handed over to \(destination ?? "another member") already")
+                }
             }
             if let pin = self.state.slots[slot]?.pin, pin != member {
                 throw Refusal(.badRequest, "slot \(slot) is pinned to \(pin): unpin it, or pin it to \(member)")
             }
-            self.state.release(slot, for: member, deadline: now + self.policy.handOver)
-            self.state.hold(slot, at: member, until: now + Self.moveHold, now: now)
+            self.state.move(slot, to: member, now: now)
             self.audit(name, target: "\(slot)", detail: "from \(owner.member) to \(member)", by: actor, date: date)
-            return OperatorAnswer(message: "slot \(slot) moves from \(owner.member) to \(member)")
+            return answer
         case .pin:
-            let (slot, member) = (try self.slot(operation), try self.member(operation))
+            let (slot, member) = (try self.slot(operation), try self.shardMember(operation))
             self.state.pin(slot, to: member)
             self.audit(name, target: "\(slot)", detail: "to \(member)", by: actor, date: date)
             return OperatorAnswer(message: "slot \(slot) is pinned to \(member)")
@@ -84,9 +91,10 @@ extension CoordinatorCore {
                 self.state.mark(member, .drained)
                 self.audit(name, target: member, detail: "\(plan.moves.count) slots", by: actor, date: date)
             }
+            let isWorker = self.state.members[member]?.registration.kind == .worker
+            let what = isWorker ? "its lanes" : "\(plan.moves.count) slots"
             return OperatorAnswer(
-                message: "\(member) hands over \(plan.moves.count) slots and gets nothing new until it is uncordoned",
-                plan: plan)
+                message: "\(member) hands over \(what) and gets nothing new until it is uncordoned", plan: plan)
         case .rebalance:
             let plan = self.state.withoutHolds.preview(gates: self.gates, now: now)
             if operation.dryRun != true, !plan.moves.isEmpty {
@@ -128,9 +136,6 @@ extension CoordinatorCore {
                 message: "IDENTIFYs are let through again; \(count) failed or waiting slots are tried again")
         }
     }
-
-    /// So long a slot that an operator moved stays where it was put.
-    private static let moveHold: Duration = .seconds(600)
 
     // MARK: Resharding
 
@@ -188,7 +193,8 @@ extension CoordinatorCore {
         if room < count { problems.append("it takes room for \(count) more slots, and there is room for \(room)") }
         let isWhole = (0..<application.numShards).allSatisfy {
             let slot = Slot(application: id, generation: application.generation, shard: $0)
-            return self.state.slots[slot]?.observed?.status == .ready
+            // One that Discord refuses for its count has nothing to hand over: this is how it gets another.
+            return self.state.slots[slot].map { $0.observed?.status == .ready || $0.isRefusedForCount } ?? false
         }
         if !isWhole { problems.append("not every shard is ready: both generations have to be up for the switch") }
         if guilds / count > self.policy.reshard.mostGuilds {
@@ -244,29 +250,46 @@ extension CoordinatorCore {
         return id
     }
 
-    private func openMember(_ operation: OperatorRequest) throws(Refusal) -> String {
+    private func shardMember(_ operation: OperatorRequest) throws(Refusal) -> String {
         let id = try self.member(operation)
-        guard let member = self.state.members[id], member.registration.kind == .shard else {
+        guard self.state.members[id]?.registration.kind == .shard else {
             throw Refusal(.badRequest, "\(id) is a worker: slots are run by shard members")
         }
-        guard member.phase == .alive, self.state.marks[id] == nil else {
-            throw Refusal(
-                .badRequest, "\(id) gets nothing new: it is \(self.state.marks[id]?.rawValue ?? member.phase.name)")
-        }
-        guard self.state.held[member.owner]?.count ?? 0 < member.registration.capacity else {
-            throw Refusal(.badRequest, "\(id) has no room: it runs \(member.registration.capacity) slots already")
-        }
         return id
+    }
+
+    private func refuseUnlessOpen(_ id: String) throws(Refusal) {
+        guard let member = self.state.members[id], member.phase == .alive, self.state.marks[id] == nil else {
+            throw Refusal(
+                .badRequest,
+                "\(id) gets nothing new: it is \(self.state.marks[id]?.rawValue ?? self.state.members[id]?.phase.name ?? "gone")"
+            )
+        }
+        let planned = self.state.planMembers().first { $0.owner == member.owner }
+        guard planned.map({ $0.count < $0.capacity }) ?? false else {
+            throw Refusal(
+                .badRequest, "\(id) has no room: it runs, or is to get, \(member.registration.capacity) slots already")
+        }
     }
 
     private func drainPlan(_ id: String, isForced: Bool, now: Duration) throws(Refusal) -> PlanPreview {
         var after = self.state
         let room = self.state.room(without: id)
         let count = self.state.members[id].map { self.state.held[$0.owner]?.count ?? 0 } ?? 0
+        if self.state.members[id]?.registration.kind == .worker, !isForced {
+            let lanes = self.state.lanes.count
+            let read = self.state.lanesReadable(without: id)
+            guard read >= lanes else {
+                throw Refusal(
+                    .badRequest,
+                    "without \(id) the other workers can read \(read) of \(lanes) lanes: start another worker, or ask with force (ctl: --force)"
+                )
+            }
+        }
         if count > room, !isForced {
             throw Refusal(
                 .badRequest,
-                "\(id) runs \(count) slots, and the others have room for \(room): start another shard member, or use force"
+                "\(id) runs \(count) slots, and the others have room for \(room): start another shard member, or ask with force (ctl: --force)"
             )
         }
         after.mark(id, .drained)

@@ -242,12 +242,14 @@ package struct CoordinatorCore: Sendable {
             number: self.writes, changes: changes, watermarks: watermarks, touched: touched, desired: desired,
             answers: self.waiting, ends: ends)
         self.waiting = []
-        self.effects.append(.save(self.batch(changes, watermarks)))
+        self.effects.append(.save(self.batch(changes, watermarks, now: now)))
     }
 
     private static let mostWatermarks = 2_000
 
-    private mutating func batch(_ changes: Set<ClusterState.Change>, _ watermarks: [Slot]) -> StateBatch {
+    private mutating func batch(
+        _ changes: Set<ClusterState.Change>, _ watermarks: [Slot], now: Duration
+    ) -> StateBatch {
         var batch = StateBatch()
         batch.number = self.writes
         for change in changes {
@@ -255,7 +257,9 @@ package struct CoordinatorCore: Sendable {
             case .member(let id):
                 batch.members.append(.init(id: id, state: self.state.members[id], mark: self.state.marks[id]))
             case .slot(let slot):
-                if let state = self.state.slots[slot] {
+                if var state = self.state.slots[slot] {
+                    // The next leader's clock is another.
+                    state.moved?.until -= now
                     batch.slots.append(state)
                 } else {
                     batch.droppedSlots.append(slot)
@@ -383,6 +387,9 @@ package struct CoordinatorCore: Sendable {
         let detail = reshard.phase == .closing ? "done: \(counts)" : "rolled back, \(counts): \(reshard.reason ?? "")"
         self.audit("reshard", target: "\(reshard.application)", detail: detail, by: nil, date: date)
     }
+
+    /// Slots that may be run by another member, or with another status, than when this was asked last.
+    package mutating func takeSlotNews() -> Set<Slot> { self.state.takeSlotNews() }
 
     package func view(now: Duration, date: Date) -> ClusterView {
         self.state.view(leader: self.leader, gates: self.gates, now: now, date: date)

@@ -37,7 +37,7 @@ extension ClusterState {
             if self.reshardProgress[id] == nil { self.reshardAdvanced(id, now: now) }
             switch reshard.phase {
             case .identifying: self.advanceIdentifying(reshard, now: now)
-            case .switching: self.advanceSwitching(reshard, now: now)
+            case .switching: self.advanceSwitching(reshard, now: now, date: date)
             case .rollingBack: self.advanceRollingBack(reshard, now: now, date: date)
             case .closing, .cleaning:
                 let over = reshard.phase == .closing ? reshard.from : reshard.to
@@ -106,7 +106,7 @@ extension ClusterState {
         self.step(next, now: now)
     }
 
-    private mutating func advanceSwitching(_ reshard: Reshard, now: Duration) {
+    private mutating func advanceSwitching(_ reshard: Reshard, now: Duration, date: Date) {
         let id = reshard.application
         if let failure = self.failure(of: reshard) { return self.rollBack(id, reason: failure, now: now) }
         guard let progress = self.reshardProgress[id] else { return }
@@ -120,7 +120,7 @@ extension ClusterState {
         var next = reshard
         if reshard.joined == reshard.left {
             guard reshard.joined < self.lanes.count else {
-                if now - applied >= self.policy.reshard.settle { self.commit(reshard, now: now) }
+                if now - applied >= self.policy.reshard.settle { self.commit(reshard, now: now, date: date) }
                 return
             }
             next.joined = Reshard.nextBoundary(after: reshard.joined, lanes: self.lanes.count)
@@ -129,7 +129,7 @@ extension ClusterState {
             // the new one has heard.
             let both = max(applied, ready)
             guard now - both >= self.policy.reshard.overlap,
-                self.isCaughtUp(id, reshard.from, reshard.fromShards, since: both)
+                self.isCaughtUp(id, reshard.from, reshard.fromShards, sparesRefused: true, since: both)
             else { return }
             next.left = reshard.joined
         }
@@ -146,7 +146,7 @@ extension ClusterState {
             // come back is not waited for without end, but then it is told that something may be missing.
             let isLate = self.reshardProgress[id].map { now - $0.advancedAt > self.policy.reshard.patience } ?? true
             if isLate {
-                self.writeGaps(of: reshard, date: date)
+                self.writeGaps(of: reshard.application, reshard.to, date: date) { _ in true }
             } else {
                 guard let both = ready.map({ max(applied, $0) }), now - both >= self.policy.reshard.overlap,
                     self.isCaughtUp(id, reshard.to, reshard.toShards, since: both)
@@ -161,19 +161,23 @@ extension ClusterState {
         }
     }
 
-    private mutating func writeGaps(of reshard: Reshard, date: Date) {
-        for shard in 0..<reshard.toShards {
-            let slot = Slot(application: reshard.application, generation: reshard.to, shard: shard)
-            guard let state = self.slots[slot], let session = state.session else { continue }
+    private mutating func writeGaps(
+        of application: Snowflake, _ generation: Int, date: Date, where isLost: (SlotState) -> Bool
+    ) {
+        for state in self.slots.values.sorted(by: { $0.slot < $1.slot })
+        where state.slot.application == application && state.slot.generation == generation && isLost(state) {
+            guard let session = state.session else { continue }
             let gap = SessionGap(
-                session: session.sessionID, after: session.sequence, reason: "reshard", numShards: reshard.toShards,
+                session: session.sessionID, after: session.sequence, reason: "reshard", numShards: state.numShards,
                 atMilliseconds: Int64(date.timeIntervalSince1970 * 1000))
-            self.gapFound(GapState(slot: slot, gap: gap, member: state.owner?.member ?? ""))
+            self.gapFound(GapState(slot: state.slot, gap: gap, member: state.owner?.member ?? ""))
         }
     }
 
-    private mutating func commit(_ reshard: Reshard, now: Duration) {
+    private mutating func commit(_ reshard: Reshard, now: Duration, date: Date) {
         guard let application = self.applications[reshard.application] else { return }
+        // What was dispatched between the end of such a session and the new generation's first event is lost.
+        self.writeGaps(of: reshard.application, reshard.from, date: date) { $0.isRefusedForCount }
         var next = reshard
         next.phase = .closing
         self.step(next, now: now)
@@ -219,7 +223,7 @@ extension ClusterState {
     private mutating func bothReadySince(_ reshard: Reshard, now: Duration) -> Duration? {
         let id = reshard.application
         guard let sessions = self.readySessions(id, reshard.to, reshard.toShards, now: now),
-            self.readySessions(id, reshard.from, reshard.fromShards, now: now) != nil
+            self.readySessions(id, reshard.from, reshard.fromShards, sparesRefused: true, now: now) != nil
         else {
             self.reshardProgress[id]?.readySince = nil
             return nil
@@ -233,9 +237,12 @@ extension ClusterState {
     }
 
     /// Whether every shard of the generation has received and settled all that Discord dispatched before that time.
-    private func isCaughtUp(_ application: Snowflake, _ generation: Int, _ count: Int, since: Duration) -> Bool {
+    private func isCaughtUp(
+        _ application: Snowflake, _ generation: Int, _ count: Int, sparesRefused: Bool = false, since: Duration
+    ) -> Bool {
         (0..<count).allSatisfy { shard in
             let state = self.slots[Slot(application: application, generation: generation, shard: shard)]
+            if sparesRefused, state?.isRefusedForCount == true { return true }
             guard let observed = state?.observed, let told = state?.observedSince,
                 let acknowledged = observed.acknowledgedMilliseconds
             else { return false }
@@ -245,13 +252,15 @@ extension ClusterState {
         }
     }
 
-    /// nil: not every shard of the generation is up, and has told so lately.
+    /// - Parameter sparesRefused: shards that Discord refuses for their count need not be up.
+    /// - Returns: nil: not every shard of the generation is up, and has told so lately.
     private func readySessions(
-        _ application: Snowflake, _ generation: Int, _ count: Int, now: Duration
+        _ application: Snowflake, _ generation: Int, _ count: Int, sparesRefused: Bool = false, now: Duration
     ) -> [String?]? {
         var sessions: [String?] = []
         for shard in 0..<count {
             let state = self.slots[Slot(application: application, generation: generation, shard: shard)]
+            if sparesRefused, state?.isRefusedForCount == true { continue }
             guard let state, state.owner != nil, state.releaseDeadline == nil, let observed = state.observed,
                 observed.status == .ready, let since = state.observedSince,
                 now - since <= self.policy.reshard.freshness

@@ -62,6 +62,7 @@ extension ClusterState {
 
     /// Gives free slots and lanes to members, and asks for hand-overs where the spread is uneven.
     package mutating func assign(now: Duration) {
+        if !self.movesToBegin.isEmpty { self.beginMoves(now: now) }
         var bounds = SlotPlan.Bounds(mostMoves: self.policy.mostHandOvers)
         bounds.balances = self.members.values.allSatisfy { $0.isConfirmed || $0.phase == .fencing }
         bounds.balancesLoad = self.loadIsTradedNext <= now
@@ -72,8 +73,12 @@ extension ClusterState {
     func slotMoves(bounds: SlotPlan.Bounds, now: Duration) -> [SlotPlan.Move] {
         let members = self.membersAsBeforeMoves(self.planMembers(), now: now)
         guard !members.isEmpty else { return [] }
+        var free = self.planSlots(self.free, now: now)
+        if now < self.hearsUntil {
+            free.removeAll { slot in (slot.pin ?? slot.destination).map { self.isWaitedFor($0, now: now) } ?? false }
+        }
         return SlotPlan.moves(
-            free: self.planSlots(self.free, now: now),
+            free: free,
             strays: self.planSlots(self.pinned, now: now).filter { $0.owner != nil && $0.owner?.member != $0.pin },
             members: members, moving: self.releasing.count, bounds: bounds
         ) { owner in self.planSlots(self.held[owner] ?? [], now: now) }
@@ -119,7 +124,7 @@ extension ClusterState {
         let open = Set(members.lazy.filter { !$0.isClosed && !$0.isDraining }.map(\.owner.member))
         var away: [String: Int] = [:]
         var here: [String: Int] = [:]
-        for slot in self.moved {
+        for slot in self.moved where !self.movesToBegin.contains(slot) {
             guard let move = self.slots[slot]?.moved, move.until > now, move.from != move.to,
                 open.contains(move.from), open.contains(move.to)
             else { continue }
@@ -147,8 +152,13 @@ extension ClusterState {
     private mutating func assignLanes() {
         self.lanesAreDue = false
         let workers = self.members.values
-            .filter { $0.registration.kind == .worker && $0.phase == .alive && self.marks[$0.registration.id] == nil }
-            .map { LanePlan.Worker(id: $0.registration.id, capacity: $0.registration.capacity) }
+            .filter { $0.registration.kind == .worker && $0.phase == .alive }
+            .filter { self.marks[$0.registration.id] != .drained }
+            .map { member in
+                let id = member.registration.id
+                return LanePlan.Worker(
+                    id: id, capacity: member.registration.capacity, isClosed: self.marks[id] == .cordoned)
+            }
         let planned = LanePlan.lanes(current: self.lanes, workers: workers)
         for (lane, (before, after)) in zip(self.lanes, planned).enumerated() where before != after {
             self.change(.lane(lane))

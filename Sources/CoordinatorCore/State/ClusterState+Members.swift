@@ -163,14 +163,15 @@ extension ClusterState {
     private mutating func slotObserved(_ observed: ObservedSlot, owner: Owner, now: Duration?, date: Date) {
         self.gapsObserved(observed, member: owner.member)
         // Found once and changed in place: thousands are told each second.
-        guard let index = self.slots.index(forKey: observed.slot) else { return }
-        let news = self.slots.values[index].observe(observed, by: owner, now: now, date: date)
-        switch news {
-        case nil: return
-        case .nothing?: break
-        case .watermark?: self.watermarkMoved(observed.slot)
-        case .session?: self.change(.slot(observed.slot))
+        guard let index = self.slots.index(forKey: observed.slot),
+            let heard = self.slots.values[index].observe(observed, by: owner, now: now, date: date)
+        else { return }
+        switch heard.news {
+        case .nothing: break
+        case .watermark: self.watermarkMoved(observed.slot)
+        case .session: self.change(.slot(observed.slot))
         }
+        if heard.isNewStatus { self.statusChanged(observed.slot) }
         if observed.status == .released {
             self.letGo(observed.slot)
             self.touch(owner.member)
@@ -179,20 +180,26 @@ extension ClusterState {
 }
 
 extension ClusterState.SlotState {
-    /// What a word of the owner changes of what has to be written down.
-    fileprivate enum News {
-        case nothing
-        case watermark
-        case session
+    /// What a word of the owner changes.
+    fileprivate struct Heard {
+        /// Of what has to be written down.
+        enum News {
+            case nothing
+            case watermark
+            case session
+        }
+
+        let news: News
+        let isNewStatus: Bool
     }
 
     /// - Parameter now: nil: the owner's last word, which says nothing of how fresh it is.
     /// - Returns: nil: somebody else's word, or one that is out of date.
     fileprivate mutating func observe(
         _ told: ObservedSlot, by owner: ClusterState.Owner, now: Duration?, date: Date
-    ) -> News? {
+    ) -> Heard? {
         guard self.owner == owner, self.epoch == told.epoch else { return nil }
-        let (session, unknownSince) = (self.session, self.unknownSince)
+        let (session, unknownSince, status) = (self.session, self.unknownSince, self.observed?.status)
         // A late report of the same session must not move the watermark back.
         if let told = told.session, let session, told.sessionID == session.sessionID, told.sequence < session.sequence {
             return nil
@@ -210,12 +217,15 @@ extension ClusterState.SlotState {
             // The permit for the next session may have been given before this one was given up.
             self.unknownSince = self.epoch
         }
-        if session?.sessionID != told.session?.sessionID || session?.cacheIsBehind != told.session?.cacheIsBehind
-            || unknownSince != self.unknownSince
-        {
-            return .session
-        }
-        return session == told.session ? .nothing : .watermark
+        let news: Heard.News =
+            if session?.sessionID != told.session?.sessionID || session?.cacheIsBehind != told.session?.cacheIsBehind
+                || unknownSince != self.unknownSince
+            {
+                .session
+            } else {
+                session == told.session ? .nothing : .watermark
+            }
+        return Heard(news: news, isNewStatus: status != told.status)
     }
 
     /// In parts of 1/1024 event a second: sums of them are exact, and so the same in any order. What is told without

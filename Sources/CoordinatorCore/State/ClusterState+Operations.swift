@@ -37,6 +37,17 @@ extension ClusterState {
         return stuck.count
     }
 
+    /// How many lanes the workers that may get some can read, but for this one.
+    func lanesReadable(without id: String) -> Int {
+        self.members.values.reduce(0) { sum, member in
+            let other = member.registration
+            guard other.kind == .worker, other.id != id, member.phase == .alive, self.marks[other.id] == nil else {
+                return sum
+            }
+            return sum + other.capacity
+        }
+    }
+
     /// How many slots members that are open have room for.
     var room: Int { self.room(without: nil) }
 

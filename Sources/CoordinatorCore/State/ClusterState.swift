@@ -22,11 +22,18 @@ package struct ClusterState: Sendable {
         }
     }
 
-    /// Until then the slot is not moved for the sake of balance, and nothing is moved to make good for it.
-    struct OperatorMove: Sendable, Equatable {
-        let from: String
-        let to: String
-        let until: Duration
+    /// What an operator had moved is not moved for the sake of balance, and nothing is moved to make good for it.
+    package struct OperatorMove: Sendable, Equatable {
+        package let from: String
+        package let to: String
+        /// So long that holds. In what is written down and loaded: how much of it is left.
+        package var until: Duration
+
+        package init(from: String, to: String, until: Duration) {
+            self.from = from
+            self.to = to
+            self.until = until
+        }
     }
 
     package struct SlotState: Sendable, Equatable {
@@ -52,11 +59,17 @@ package struct ClusterState: Sendable {
         /// Whom it was taken from its owner for.
         package var destination: String?
         /// An operator moved it lately.
-        var moved: OperatorMove?
+        package var moved: OperatorMove?
 
         package init(slot: Slot, numShards: Int) {
             self.slot = slot
             self.numShards = numShards
+        }
+
+        /// Discord closed with 4010 or 4011: only another shard count brings this one up.
+        var isRefusedForCount: Bool {
+            guard self.observed?.status == .failed, let code = self.observed?.closeCode else { return false }
+            return code == GatewayCloseCode.invalidShard.rawValue || code == GatewayCloseCode.shardingRequired.rawValue
         }
     }
 
@@ -213,6 +226,8 @@ package struct ClusterState: Sendable {
     private(set) var releasing: Set<Slot> = []
     private(set) var pinned: Set<Slot> = []
     private(set) var moved: Set<Slot> = []
+    /// Of `moved`, those that are handed over once the member that is to have them may get something.
+    private(set) var movesToBegin: Set<Slot> = []
     /// Slots of generations that are over and that somebody still runs.
     private(set) var retired: Set<Slot> = []
 
@@ -223,7 +238,11 @@ package struct ClusterState: Sendable {
     private(set) var changes: Set<Change> = []
     /// Slots of which only the watermark has moved since it was written down.
     private(set) var movedWatermarks: Set<Slot> = []
+    /// Slots whose owner or status may be another than when this was taken last, or that are run now or no longer.
+    private(set) var slotNews: Set<Slot> = []
     var lanesAreDue = true
+    /// A new leader hears of members with their next renewals; so long slots wait that are meant for one of them.
+    private(set) var hearsUntil: Duration = .zero
     /// When a busy slot may be traded for a quiet one again: what the last trade did has to show first.
     var loadIsTradedNext: Duration = .zero
 
@@ -258,6 +277,8 @@ package struct ClusterState: Sendable {
             if member.phase == .fencing { self.fences.insert(member.owner) }
         }
         for slot in loaded.slots { self.add(slot) }
+        self.hearsUntil = now + Self.hearing
+        self.loadMoves(now: now)
         // An owner whose member started a new life before the old one was cut off.
         for owner in self.held.keys where self.members[owner.member]?.owner != owner { self.fences.insert(owner) }
     }
@@ -278,6 +299,11 @@ package struct ClusterState: Sendable {
         let some = Array(self.movedWatermarks.prefix(most)).sorted()
         self.movedWatermarks.subtract(some)
         return some
+    }
+
+    package mutating func takeSlotNews() -> Set<Slot> {
+        defer { self.slotNews = [] }
+        return self.slotNews
     }
 
     /// Members whose desired state may be another than when this was asked last.
@@ -310,6 +336,8 @@ package struct ClusterState: Sendable {
 
     mutating func watermarkMoved(_ slot: Slot) { self.movedWatermarks.insert(slot) }
 
+    mutating func statusChanged(_ slot: Slot) { self.slotNews.insert(slot) }
+
     mutating func touch(_ id: String) {
         self.version += 1
         self.versions[id] = self.version
@@ -332,12 +360,20 @@ package struct ClusterState: Sendable {
         self.change(.slot(slot))
     }
 
+    /// So long a slot that an operator moved stays where it was put.
+    static let moveHold: Duration = .seconds(600)
+
+    private static let hearing: Duration = .seconds(3)
+
     /// An operator moves the slot: it is to stay there.
-    mutating func hold(_ slot: Slot, at member: String, until: Duration, now: Duration) {
+    mutating func move(_ slot: Slot, to member: String, now: Duration) {
         for other in self.moved where self.slots[other]?.moved.map({ $0.until <= now }) ?? true { self.endHold(other) }
         guard let state = self.slots[slot], let owner = state.owner?.member else { return }
-        self.slots[slot]?.moved = OperatorMove(from: state.moved?.from ?? owner, to: member, until: until)
+        self.slots[slot]?.moved = OperatorMove(
+            from: state.moved?.from ?? owner, to: member, until: now + Self.moveHold)
         self.moved.insert(slot)
+        self.movesToBegin.insert(slot)
+        self.change(.slot(slot))
     }
 
     mutating func endHolds() { for slot in self.moved { self.endHold(slot) } }
@@ -345,6 +381,47 @@ package struct ClusterState: Sendable {
     private mutating func endHold(_ slot: Slot) {
         self.slots[slot]?.moved = nil
         self.moved.remove(slot)
+        self.movesToBegin.remove(slot)
+        self.change(.slot(slot))
+    }
+
+    /// Begins the hand-overs that operators asked for, as soon as the members that are to have the slots may get them.
+    mutating func beginMoves(now: Duration) {
+        for slot in self.movesToBegin.sorted() {
+            guard let state = self.slots[slot], let move = state.moved, move.until > now, self.isActive(slot),
+                let member = self.members[move.to], member.phase == .alive, self.marks[move.to] == nil,
+                state.pin.map({ $0 == move.to }) ?? true
+            else {
+                self.endHold(slot)
+                continue
+            }
+            switch state.owner?.member {
+            case nil: self.slots[slot]?.destination = move.to
+            case move.to?: break
+            case _?:
+                guard member.isConfirmed, member.isAdmitted else { continue }
+                self.release(slot, for: move.to, deadline: now + self.policy.handOver)
+            }
+            self.movesToBegin.remove(slot)
+        }
+    }
+
+    /// An operator who was told that a slot moves need not know which coordinator led: what the last leader had not
+    /// brought to its end goes on.
+    private mutating func loadMoves(now: Duration) {
+        for slot in Array(self.slots.keys) {
+            guard let move = self.slots[slot]?.moved else { continue }
+            self.slots[slot]?.moved?.until = now + min(move.until, Self.moveHold)
+            self.moved.insert(slot)
+            self.movesToBegin.insert(slot)
+            if self.slots[slot]?.owner == nil { self.slots[slot]?.destination = move.to }
+        }
+    }
+
+    /// Whether this member, which the last leader knew, may get something as soon as it is heard of.
+    func isWaitedFor(_ id: String, now: Duration) -> Bool {
+        guard now < self.hearsUntil, let member = self.members[id] else { return false }
+        return member.phase == .alive && !member.isConfirmed && self.marks[id] == nil
     }
 
     private mutating func forget(_ slot: Slot) {
@@ -352,11 +429,14 @@ package struct ClusterState: Sendable {
         self.free.remove(slot)
         self.pinned.remove(slot)
         self.moved.remove(slot)
+        self.movesToBegin.remove(slot)
+        self.slotNews.insert(slot)
         self.change(.slot(slot))
     }
 
     private mutating func index(_ slot: Slot, owner: Owner?) {
         let isActive = self.isActive(slot)
+        self.slotNews.insert(slot)
         if let owner {
             self.held[owner, default: []].insert(slot)
             self.free.remove(slot)
@@ -387,6 +467,7 @@ package struct ClusterState: Sendable {
         guard let state = self.slots[slot], let owner = state.owner else { return }
         self.slots[slot]?.owner = nil
         self.slots[slot]?.releaseDeadline = nil
+        self.slotNews.insert(slot)
         self.releasing.remove(slot)
         self.retired.remove(slot)
         self.held[owner]?.remove(slot)
@@ -417,6 +498,7 @@ package struct ClusterState: Sendable {
     mutating func generationsChanged(of application: Snowflake) {
         for (slot, state) in self.slots where slot.application == application {
             let isActive = self.isActive(slot)
+            self.slotNews.insert(slot)
             switch (state.owner != nil, isActive) {
             case (true, true): self.retired.remove(slot)
             case (true, false): self.retired.insert(slot)
