@@ -1,5 +1,6 @@
 import ClusterAPI
 import Discord
+import Foundation
 import NIOCore
 import Testing
 
@@ -24,6 +25,16 @@ struct ControlRequestTests {
         .soundboardSounds(guilds: [guild, 9]),
         .channelInfo(guild: guild, fields: [.status, .voiceStartTime]),
     ]
+
+    /// One whose JSON has this many bytes, in a name of few characters.
+    static func presence(bytes: Int) -> PresenceUpdate {
+        func named(_ name: String) -> PresenceUpdate {
+            PresenceUpdate(status: .online, activities: [.init(name: name, type: 0)])
+        }
+        let missing = bytes - ((try? JSONEncoder().encode(named("")).count) ?? 0)
+        let accents = String(repeating: "\u{301}", count: (missing - 1) / 2)
+        return named((missing.isMultiple(of: 2) ? "aa" : "a") + accents)
+    }
 
     @Test(arguments: commands) func `A command is read as it was written`(command: ControlCommand) throws {
         let request = ControlRequest(command, timeout: .milliseconds(2_500))
@@ -99,6 +110,23 @@ struct ControlRequestTests {
                     PresenceUpdate(status: .online, activities: [.init(name: "a", type: 1, url: "javascript:1")])),
                 "activities.0.url"
             ),
+            (
+                .presence(
+                    PresenceUpdate(
+                        status: .online,
+                        activities: [PresenceUpdate.Activity](repeating: .init(name: "a", type: 0), count: 11))),
+                "activities: expected at most 10"
+            ),
+            (.presence(presence(bytes: PresenceUpdate.mostBytes + 1)), "3073 bytes"),
+            (
+                .presence(
+                    PresenceUpdate(
+                        status: .online,
+                        activities: [PresenceUpdate.Activity](
+                            repeating: .init(name: String(repeating: "語", count: 128), type: 0, state: "\u{1}"),
+                            count: 10))),
+                "bytes as JSON"
+            ),
             (.requestMembers(.users([], in: guild)), "user_ids"),
             (.requestMembers(.users([Snowflake](repeating: 1, count: 10_001), in: guild)), "user_ids"),
             (.requestMembers(.named("a", in: guild, limit: 0)), "limit"),
@@ -118,6 +146,16 @@ struct ControlRequestTests {
             try command.validate(shard: shard, intents: [.guilds])
         }
         #expect(problem.code == .badRequest && problem.message.contains(part), "\(problem)")
+    }
+
+    @Test func `A presence may be as large as its bound`() throws {
+        let presence = Self.presence(bytes: PresenceUpdate.mostBytes)
+        #expect(try JSONEncoder().encode(presence).count == PresenceUpdate.mostBytes)
+        try presence.validate()
+        try PresenceUpdate(
+            status: .online,
+            activities: [PresenceUpdate.Activity](repeating: .init(name: "a", type: 0), count: 10)
+        ).validate()
     }
 
     @Test func `With the intents they need all of these pass`() throws {

@@ -28,7 +28,7 @@ struct GapRecordTests {
         for batch in first { pipeline.confirmed(batch) }
         #expect(pipeline.watermark == 4)
         pipeline.loseSession(reason: "invalid_session", milliseconds: 1_700_000_000_999)
-        #expect(pipeline.watermark == nil && pipeline.hasPendingGap)
+        #expect(pipeline.watermark == nil && pipeline.pendingGap != nil)
         pipeline.begin(session: "new", resumeURL: "wss://new")
         for sequence in 1...4 {
             try PublishingTests.accept(PublishingTests.event(sequence, lane: sequence % 2), into: &pipeline)
@@ -70,11 +70,13 @@ struct GapRecordTests {
         // What is left of it may still be settled.
         let gaps = self.take(&pipeline)
         #expect(gaps.count == 2 && gaps.allSatisfy(\.isGap))
+        #expect(pipeline.pendingGap?.session == "old" && pipeline.pendingGap?.unconfirmedLanes == 3)
         pipeline.confirmed(left)
         #expect(pipeline.told?.sessionID == "old" && pipeline.told?.sequence == 8)
         #expect(pipeline.gaps.isEmpty)
 
         for batch in gaps { pipeline.confirmed(batch) }
+        #expect(pipeline.pendingGap?.unconfirmedLanes == 1)
         // The one lane that is left, and the new session's only event.
         let rest = self.take(&pipeline)
         #expect(rest.map(\.isGap).filter { $0 }.count == 1 && rest.count == 2)
@@ -82,7 +84,7 @@ struct GapRecordTests {
         #expect(pipeline.watermark == 0 && pipeline.told?.sessionID == "old")
         #expect(pipeline.unsettledEvents == 1)
         for batch in rest where batch.isGap { pipeline.confirmed(batch) }
-        #expect(pipeline.watermark == 1 && !pipeline.hasPendingGap)
+        #expect(pipeline.watermark == 1 && pipeline.pendingGap == nil)
         #expect(pipeline.told == SessionState(sessionID: "new", resumeURL: "wss://new", sequence: 1))
         let gap = SessionGap(session: "old", after: 7, reason: "close_4009", numShards: 4, atMilliseconds: 1)
         #expect(pipeline.gaps == [gap])
@@ -98,16 +100,16 @@ struct GapRecordTests {
         try PublishingTests.accept(PublishingTests.event(1), into: &pipeline)
         let gap = try #require(self.take(&pipeline).first)
         pipeline.lost(gap)
-        #expect(pipeline.hasPendingGap)
+        #expect(pipeline.pendingGap != nil)
         let again = try #require(self.take(&pipeline).first)
         #expect(again.isGap)
         pipeline.refused(again, now: Self.now)
         #expect(self.take(&pipeline).isEmpty)
         let retry = try #require(pipeline.assembler.nextRetry())
         let third = try #require(pipeline.takeReady(now: retry, gate: { _ in true }).first)
-        #expect(third.isGap && pipeline.hasPendingGap)
+        #expect(third.isGap && pipeline.pendingGap != nil)
         pipeline.confirmed(third)
-        #expect(!pipeline.hasPendingGap)
+        #expect(pipeline.pendingGap == nil)
         #expect(self.take(&pipeline).map(\.session.id) == ["new"])
     }
 
@@ -137,7 +139,7 @@ struct GapRecordTests {
     {
         var pipeline = PublishingTests.pipeline(lanes: 2)
         pipeline.followUnknownSession(epoch: 9, milliseconds: 5)
-        #expect(pipeline.hasPendingGap && pipeline.told == nil)
+        #expect(pipeline.pendingGap != nil && pipeline.told == nil)
         pipeline.begin(session: "new", resumeURL: "")
         try PublishingTests.accept(PublishingTests.event(1), into: &pipeline)
         #expect(pipeline.told == nil && pipeline.watermark == 0)

@@ -106,17 +106,17 @@ struct PublishedLanesTests {
         pipeline.published = Self.told([])
         try PublishingTests.accept(PublishingTests.event(1), into: &pipeline)
         pipeline.loseSession(reason: "invalid_session", milliseconds: 5)
-        #expect(pipeline.isDrained && !pipeline.hasPendingGap && pipeline.gaps.isEmpty && pipeline.told == nil)
+        #expect(pipeline.isDrained && pipeline.pendingGap == nil && pipeline.gaps.isEmpty && pipeline.told == nil)
         pipeline.followUnknownSession(epoch: 3, milliseconds: 5)
-        #expect(pipeline.isDrained && !pipeline.hasPendingGap)
+        #expect(pipeline.isDrained && pipeline.pendingGap == nil)
 
         pipeline.begin(session: "heard", resumeURL: "")
         pipeline.published = Self.told([4, 7])
         pipeline.loseSession(reason: "invalid_session", milliseconds: 5)
         let records = pipeline.takeReady(now: PublishingTests.now) { _ in true }
         #expect(records.map(\.route) == [.lane(4), .lane(7)] && records.allSatisfy(\.isGap))
-        #expect(pipeline.hasPendingGap)
+        #expect(pipeline.pendingGap != nil)
         for record in records { pipeline.confirmed(record) }
-        #expect(!pipeline.hasPendingGap && pipeline.gaps.map(\.session) == ["heard"] && pipeline.isDrained)
+        #expect(pipeline.pendingGap == nil && pipeline.gaps.map(\.session) == ["heard"] && pipeline.isDrained)
     }
 }

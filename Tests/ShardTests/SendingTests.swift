@@ -1,3 +1,4 @@
+import ControlAPI
 import Foundation
 import NIOCore
 import Runtime
@@ -36,7 +37,7 @@ struct SendingTests {
         #expect(String(buffer: ClientPayload.heartbeat(watermark: nil)) == #"{"op":1,"d":null}"#)
         #expect(String(buffer: ClientPayload.heartbeat(watermark: 251)) == #"{"op":1,"d":251}"#)
         let token = Secret("a\"b")
-        let identify = try ClientPayload.identify(token: token, intents: 33_281, shard: 1, numShards: 2)
+        let identify = try ClientPayload.identify(token: token, intents: 33_281, shard: 1, numShards: 2).bytes
         let object = try #require(
             try JSONSerialization.jsonObject(with: Data(identify.readableBytesView)) as? [String: Any])
         let body = try #require(object["d"] as? [String: Any])
@@ -50,6 +51,32 @@ struct SendingTests {
             try JSONSerialization.jsonObject(with: Data(resume.readableBytesView)) as? [String: Any])
         #expect(resumed["op"] as? Int == 6)
         #expect((resumed["d"] as? [String: Any])?["seq"] as? Int == 7)
+    }
+
+    @Test func `IDENTIFY has room for the largest presence, and leaves without one that it has no room for`() throws {
+        var accents = PresenceUpdate.mostBytes / 2
+        func presence() -> PresenceUpdate {
+            let name = "a" + String(repeating: "\u{301}", count: accents)
+            return PresenceUpdate(status: .invisible, activities: [.init(name: name, type: 0)], since: .max, afk: true)
+        }
+        while (try? presence().validate()) == nil { accents -= 1 }
+        #expect(accents > 1_400)
+        func identify(_ token: String, _ presence: PresenceUpdate?) throws -> (bytes: ByteBuffer, tellsPresence: Bool) {
+            try ClientPayload.identify(
+                token: Secret(token), intents: .max, shard: .max, numShards: .max, presence: presence)
+        }
+        // Discord's tokens have about 70 characters.
+        let usual = try identify(String(repeating: "x", count: 512), presence())
+        #expect(usual.tellsPresence && usual.bytes.readableBytes <= ClientPayload.maximumBytes)
+        #expect(String(buffer: usual.bytes).contains("invisible"))
+
+        let long = String(repeating: "x", count: 2_000)
+        let without = try identify(long, presence())
+        #expect(!without.tellsPresence && without.bytes.readableBytes <= ClientPayload.maximumBytes)
+        #expect(!String(buffer: without.bytes).contains("presence"))
+        let none = try identify(long, nil)
+        #expect(none.tellsPresence, "there is nothing to leave out")
+        #expect(none.bytes.readableBytes == without.bytes.readableBytes)
     }
 
     @Test(

@@ -57,6 +57,24 @@ struct ShardControlTests {
         }
     }
 
+    @Test func `A presence that is too large is refused, and the next IDENTIFY leaves with the one before`()
+        async throws
+    {
+        let initial = ["FLOTILLA_GATEWAY_PRESENCE": #"{"status":"dnd"}"#]
+        try await Self.run("large-presence", settings: initial) { stage, sender in
+            let first = try await stage.begin()
+            try await sender.sendWhenBound(.presence(SlotCommandsTests.largePresence), to: Self.slot, id: "1")
+            #expect(try await sender.problem("1") == "bad_request")
+            first.send(#"{"op":9,"d":false}"#)
+            let second = try await stage.discord.connection(1)
+            second.hello()
+            let presence = try await second.body(op: 2)["presence"] as? [String: Any]
+            #expect(presence?["status"] as? String == "dnd" && first.texts(op: 3).isEmpty)
+            second.ready(session: "next", resumeURL: stage.discord.url)
+            try await stage.waitForStatus(.ready)
+        }
+    }
+
     @Test func `Members are collected, answered chunk by chunk, and published too`() async throws {
         try await Self.run("members") { stage, sender in
             stage.coordinator.grant([

@@ -69,6 +69,7 @@ struct ShardProcessTests {
         amqpURL: String? = nil,
         settings extra: [String: String] = [:],
         configure: (inout ShardSettings) -> Void = { _ in },
+        logger: Logger = Logger(label: "shard", factory: { _ in SwiftLogNoOpLogHandler() }),
         _ body: (Stage) async throws -> Void
     ) async throws {
         let topology = try await TestTopology(test)
@@ -96,7 +97,7 @@ struct ShardProcessTests {
         let metrics = MetricRegistry()
         let shard = makeShard(
             settings, coordinator: coordinator, health: HealthState(required: []), metrics: metrics,
-            logger: Logger(label: "shard", factory: { _ in SwiftLogNoOpLogHandler() }))
+            logger: logger)
         let stage = Stage(
             discord: discord, coordinator: coordinator, topology: topology, shard: shard, metrics: metrics)
         let outcome: Result<Void, any Error>

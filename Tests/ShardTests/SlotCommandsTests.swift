@@ -213,6 +213,38 @@ struct SlotCommandsTests {
         #expect(refused.commands.presence == nil)
     }
 
+    /// Few characters, and more bytes than an IDENTIFY or an op 3 has room for.
+    static let largePresence = PresenceUpdate(
+        status: .idle, activities: [.init(name: "a" + String(repeating: "\u{301}", count: 2_500), type: 0)])
+
+    @Test func `A presence that IDENTIFY has no room for is refused, and neither told nor kept`() {
+        let configured = PresenceUpdate(status: .dnd)
+        var slot = Slot(presence: configured, isReady: false)
+        #expect(slot.give(.presence(Self.largePresence)).answers == ["1": "bad_request"])
+        #expect(slot.commands.presence == configured)
+        // It decides nothing either.
+        _ = slot.commands.restore(PresenceUpdate(status: .idle), now: Self.at(1))
+        #expect(slot.commands.presence?.status == .idle)
+        #expect(slot.ready(isNewSession: false, now: Self.at(2)).sent.isEmpty)
+    }
+
+    @Test func `What no command may say is not told for an earlier owner either`() {
+        let configured = PresenceUpdate(status: .dnd)
+        var slot = Slot(presence: configured, isReady: false)
+        slot.commands.identified(now: Self.at(0))
+        #expect(slot.commands.restore(Self.largePresence, now: Self.at(1)).isEmpty)
+        #expect(slot.commands.presence == configured)
+        #expect(slot.ready(isNewSession: true, now: Self.at(2)).sent.isEmpty)
+    }
+
+    @Test func `A command that IDENTIFY could not tell is sent after it`() {
+        var slot = Slot(isReady: false)
+        _ = slot.give(.presence(PresenceUpdate(status: .idle)))
+        slot.commands.identified(tellsPresence: false, now: Self.at(1))
+        let ready = slot.ready(isNewSession: true, now: Self.at(2))
+        #expect(ready.ops == [3] && ready.answers == ["1": "ok"])
+    }
+
     @Test func `A presence that came after IDENTIFY, or before a RESUME, is sent`() {
         var slot = Slot(isReady: false)
         slot.commands.identified(now: Self.at(1))

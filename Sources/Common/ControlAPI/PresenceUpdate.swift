@@ -1,3 +1,5 @@
+import Foundation
+
 /// Op 3's body (Discord docs, Gateway Events, Update Presence), with what a bot may set.
 package struct PresenceUpdate: Sendable, Codable, Equatable {
     package enum Status: String, Sendable, Codable, CaseIterable {
@@ -20,6 +22,10 @@ package struct PresenceUpdate: Sendable, Codable, Equatable {
         }
     }
 
+    /// Of its JSON. Each IDENTIFY tells it again, in whose 4,096 bytes the token, the properties and the intents need
+    /// room as well.
+    package static let mostBytes = 3_072
+    package static let mostActivities = 10
     private static let longestText = 128
     private static let longestURL = 512
 
@@ -55,9 +61,16 @@ package struct PresenceUpdate: Sendable, Codable, Equatable {
         try container.encode(self.afk, forKey: .afk)
     }
 
+    /// Whether Discord takes it, in an op 3 and in an IDENTIFY.
+    ///
     /// - Throws: `.badRequest` with the value's name.
     package func validate() throws(ControlProblem) {
         if let since, since < 0 { throw ControlProblem(.badRequest, "since: expected milliseconds since 1970") }
+        guard self.activities.count <= Self.mostActivities else {
+            throw ControlProblem(
+                .badRequest,
+                "activities: expected at most \(Self.mostActivities), was given \(self.activities.count)")
+        }
         for (index, activity) in self.activities.enumerated() {
             guard (1...Self.longestText).contains(activity.name.count) else {
                 throw ControlProblem(
@@ -77,6 +90,20 @@ package struct PresenceUpdate: Sendable, Codable, Equatable {
                         "activities.\(index).url: expected an http or https URL of at most \(Self.longestURL) bytes")
                 }
             }
+        }
+        try self.validateSize()
+    }
+
+    /// One character may have any number of bytes.
+    private func validateSize() throws(ControlProblem) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.withoutEscapingSlashes]
+        guard let bytes = try? encoder.encode(self).count else {
+            throw ControlProblem(.badRequest, "the presence can't be written as JSON")
+        }
+        guard bytes <= Self.mostBytes else {
+            throw ControlProblem(
+                .badRequest, "the presence has \(bytes) bytes as JSON, expected at most \(Self.mostBytes)")
         }
     }
 }

@@ -30,7 +30,8 @@ final class PresenceKeeper {
         self.noted = initial
     }
 
-    /// Calls `found` if an earlier owner of the slot was told to show something.
+    /// Calls `found` if an earlier owner of the slot was told to show something. Whether that can be shown is for the
+    /// caller to judge; what it then gives to ``keep(_:)`` takes the note's place.
     func read(_ found: @escaping (PresenceUpdate) -> Void) {
         var pipeline = RedisPipeline()
         self.note.appendRead(to: &pipeline)
@@ -39,8 +40,7 @@ final class PresenceKeeper {
             guard results.firstError == nil else { return self.later { $0.read(found) } }
             // What can't be read was not written by a shard, and counts for nothing.
             guard let bytes = results.first.flatMap(PresenceNote.presence),
-                let presence = try? JSONDecoder().decode(PresenceUpdate.self, from: bytes),
-                (try? presence.validate()) != nil
+                let presence = try? JSONDecoder().decode(PresenceUpdate.self, from: bytes)
             else { return }
             self.noted = presence
             found(presence)

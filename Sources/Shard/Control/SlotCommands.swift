@@ -141,16 +141,19 @@ struct SlotCommands: Sendable {
 
     // MARK: The connection
 
-    /// IDENTIFY leaves, with ``presence``.
-    mutating func identified(now: Instant) {
+    /// IDENTIFY leaves.
+    ///
+    /// - Parameter tellsPresence: false: ``presence`` did not fit.
+    mutating func identified(tellsPresence: Bool = true, now: Instant) {
         self.hasIdentified = true
-        self.identifiedWith = self.presence
-        if self.presence != nil { self.sentLately = [(nil, now, true)] }
+        self.identifiedWith = tellsPresence ? self.presence : nil
+        if self.identifiedWith != nil { self.sentLately = [(nil, now, true)] }
     }
 
-    /// An earlier owner of the slot was told to show this. What a command said to this one counts for more.
+    /// An earlier owner of the slot was told to show this. What a command said to this one counts for more, and what
+    /// no command may say, for nothing.
     mutating func restore(_ presence: PresenceUpdate, now: Instant) -> [Effect] {
-        guard !self.presenceIsDecided else { return [] }
+        guard !self.presenceIsDecided, (try? presence.validate()) != nil else { return [] }
         self.presence = presence
         // A session that was taken over shows it already; an IDENTIFY did not wait for Redis.
         guard self.hasIdentified, self.identifiedWith != presence else { return [] }

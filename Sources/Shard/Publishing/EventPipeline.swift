@@ -96,8 +96,10 @@ struct EventPipeline: Sendable {
     /// Since when the oldest event waits that is not settled; `nil`: all are.
     var unsettledSince: Instant? { self.assembler.unsettledSince }
 
-    /// Whether a gap record is not confirmed by every lane yet.
-    var hasPendingGap: Bool { !self.lost.isEmpty }
+    /// The earliest gap record that some lane has not confirmed: its session, and how many such lanes there are.
+    var pendingGap: (session: String, unconfirmedLanes: Int)? {
+        self.lost.first.map { ($0.gap.session, $0.unconfirmedLanes) }
+    }
     var isDrained: Bool { self.assembler.isEmpty }
 
     // MARK: Sessions

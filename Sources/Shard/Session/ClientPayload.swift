@@ -12,14 +12,18 @@ enum ClientPayload {
         ByteBuffer(string: "{\"op\":1,\"d\":\(watermark.map(String.init) ?? "null")}")
     }
 
+    /// - Returns: the payload, and whether it tells the presence: one that does not fit is left out, since a bot that
+    ///   shows something else is better than none.
     static func identify(
         token: Secret, intents: UInt64, shard: Int, numShards: Int, presence: PresenceUpdate? = nil
-    ) throws -> ByteBuffer {
-        try self.encode(
-            .identify,
-            Identify(
-                token: token.reveal(), intents: intents, shard: [shard, numShards],
-                properties: .init(os: "linux", browser: "flotilla", device: "flotilla"), presence: presence))
+    ) throws -> (bytes: ByteBuffer, tellsPresence: Bool) {
+        var body = Identify(
+            token: token.reveal(), intents: intents, shard: [shard, numShards],
+            properties: .init(os: "linux", browser: "flotilla", device: "flotilla"), presence: presence)
+        let bytes = try self.encode(.identify, body)
+        guard presence != nil, bytes.readableBytes > Self.maximumBytes else { return (bytes, true) }
+        body.presence = nil
+        return (try self.encode(.identify, body), false)
     }
 
     static func resume(token: Secret, sessionID: String, sequence: Int64) throws -> ByteBuffer {
@@ -78,7 +82,7 @@ enum ClientPayload {
         let intents: UInt64
         let shard: [Int]
         let properties: Properties
-        let presence: PresenceUpdate?
+        var presence: PresenceUpdate?
     }
 
     private struct Resume: Encodable {

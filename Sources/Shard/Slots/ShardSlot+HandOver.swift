@@ -142,7 +142,7 @@ extension ShardSlot {
             eventsPerSecond: rates.events,
             bytesPerSecond: rates.bytes,
             latencyMilliseconds: self.session.latency.map { $0 / .milliseconds(1) },
-            reason: self.session.reason,
+            reason: (status == .waitingForPermit ? self.identifyHindrance : nil) ?? self.session.reason,
             closeCode: self.session.stopCode?.rawValue,
             gaps: self.pipeline.gaps.isEmpty ? nil : self.pipeline.gaps,
             unsettledMilliseconds: Self.age(of: self.pipeline.unsettledSince, now: now),

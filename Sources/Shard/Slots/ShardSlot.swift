@@ -49,6 +49,9 @@ final class ShardSlot {
     var timer: (deadline: Instant, task: Scheduled<Void>)?
     var isReading = true
     var pauseLoggedAt: Instant?
+    /// The session whose gap record is known to be waited for.
+    private var loggedGapWait: String?
+    private var hasLoggedPresence = false
     var guilds: Set<UInt64> = []
     /// False for a session that another process began: its guilds show with their events.
     var knowsGuilds = true
@@ -124,15 +127,7 @@ final class ShardSlot {
             switch action {
             case .connect(let url): self.connect(to: url)
             case .requestPermit(let ticket): self.requestPermit(ticket)
-            case .sendIdentify:
-                self.metrics.identifies.increment()
-                self.logger.info("IDENTIFY")
-                self.send {
-                    try ClientPayload.identify(
-                        token: self.token, intents: self.grant.intents, shard: self.grant.slot.shard,
-                        numShards: self.grant.numShards, presence: self.commands.presence)
-                }
-                self.commands.identified(now: .now)
+            case .sendIdentify: self.identify()
             case .sendResume(let sessionID):
                 let watermark = self.pipeline.watermark ?? 0
                 self.metrics.resumes.increment()
@@ -195,9 +190,8 @@ final class ShardSlot {
     }
 
     private func requestPermit(_ ticket: Int) {
-        // An IDENTIFY without a broker only fills memory, and burns a session start. While a gap record is on its way
-        // nobody else would learn of the new session, so nothing may be sent to it yet.
-        guard self.publisher.isOpen, !self.pipeline.hasPendingGap else {
+        guard self.identifyHindrance == nil else {
+            self.logGapWait()
             return self.perform(
                 self.session.permitAnswered(ticket: ticket, validity: nil, retryAfter: .milliseconds(500), now: .now))
         }
@@ -211,6 +205,43 @@ final class ShardSlot {
                     retryAfter: answer?.retryAfterMilliseconds.map { .milliseconds($0) },
                     now: .now))
         }
+    }
+
+    /// Why no leave to IDENTIFY is asked for, for people; `nil`: nothing hinders it.
+    var identifyHindrance: String? {
+        // Without a broker it only fills memory, and burns a session start.
+        guard self.publisher.isOpen else { return "IDENTIFY waits for the broker" }
+        // While a gap record is on its way nobody else would learn of the new session, so nothing may be sent to it.
+        return self.pipeline.pendingGap.map {
+            "IDENTIFY waits; lanes without the lost session's gap record: \($0.unconfirmedLanes)"
+        }
+    }
+
+    /// Once for each record: the permit is asked for twice a second.
+    private func logGapWait() {
+        guard let gap = self.pipeline.pendingGap, self.loggedGapWait != gap.session else { return }
+        self.loggedGapWait = gap.session
+        self.logger.notice(
+            "IDENTIFY waits until every lane has the gap record",
+            metadata: ["gateway.session": "\(gap.session)", "shard.lanes": "\(gap.unconfirmedLanes)"])
+    }
+
+    private func identify() {
+        self.metrics.identifies.increment()
+        self.logger.info("IDENTIFY")
+        var tellsPresence = true
+        self.send {
+            let identify = try ClientPayload.identify(
+                token: self.token, intents: self.grant.intents, shard: self.grant.slot.shard,
+                numShards: self.grant.numShards, presence: self.commands.presence)
+            tellsPresence = identify.tellsPresence
+            return identify.bytes
+        }
+        if !tellsPresence, !self.hasLoggedPresence {
+            self.hasLoggedPresence = true
+            self.logger.warning("IDENTIFY leaves without the presence: they don't fit together")
+        }
+        self.commands.identified(tellsPresence: tellsPresence, now: .now)
     }
 
     private func send(_ payload: () throws -> ByteBuffer) {
