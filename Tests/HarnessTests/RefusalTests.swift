@@ -85,6 +85,15 @@ struct RefusalTests {
         let late = cut + "\n" + nobody.replacingOccurrences(of: #""n":3"#, with: #""n":4"#)
         let verdict = try Self.verdict(nil, fault: late, end: nil)
         #expect(verdict.figures["planted where no client was"] == 1 && verdict.violationCount == 1, "\(verdict)")
+        // It was asked for again, and landed.
+        let again =
+            #"{"at":8500,"n":5,"kind":"resume","conn":2,"session":"a","seq":1,"outcome":"resumed"}"# + "\n"
+            + met.replacingOccurrences(of: #""n":3"#, with: #""n":6"#)
+            .replacingOccurrences(of: "[1]", with: "[2]")
+        let end = Self.answered.replacingOccurrences(
+            of: #""n":4,"kind":"disconnected","conn":1"#, with: #""n":7,"kind":"disconnected","conn":2"#)
+        let second = try Self.verdict(nil, fault: late + "\n" + again, end: end)
+        #expect(second.holds && second.figures["landed"] == 1, "\(second)")
     }
 
     @Test func `What must not be is told`() throws {

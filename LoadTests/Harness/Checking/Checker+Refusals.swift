@@ -63,23 +63,23 @@ extension Checker {
     /// Each close that was planted met the client of its slot, if there was one, and ended its connection.
     private func checkLanding(of planted: [PlantedClose], _ findings: inout Findings) {
         var planned = Dictionary(grouping: self.history.plannedRefusals, by: \.code)
+        var outstanding = Dictionary(grouping: planted, by: \.code).mapValues(\.count)
         for close in planted {
             findings.checked += 1
             guard var left = planned[close.code], !left.isEmpty else {
                 findings.violated("no close with \(close.code) was ever asked for, for shard \(close.shard)")
                 continue
             }
-            let plan = left.removeFirst()
+            var plan = left.removeFirst()
+            outstanding[close.code, default: 0] -= 1
+            // What met nobody was asked for again, where there are more than were planted.
+            while plan.sessions.isEmpty, left.count > outstanding[close.code, default: 0] {
+                self.checkMiss(plan, of: close, &findings)
+                plan = left.removeFirst()
+            }
             planned[close.code] = left
-            let hadClient = plan.connected.contains { self.history.slots.values[$0].shard == close.shard }
             guard let session = plan.sessions.first else {
-                if hadClient {
-                    findings.violated(
-                        "ledger line \(plan.line): the close with \(close.code) met nobody, though shard "
-                            + "\(close.shard) had a client")
-                } else {
-                    findings.count("planted where no client was")
-                }
+                self.checkMiss(plan, of: close, &findings)
                 continue
             }
             if plan.end == "server:\(close.code)" {
@@ -94,6 +94,19 @@ extension Checker {
         }
         let landed = findings.figures["landed", default: 0]
         if !planted.isEmpty, landed == 0 { findings.violated("none of \(planted.count) planted closes landed") }
+    }
+
+    /// A close that met nobody came while its slot had no client.
+    private func checkMiss(
+        _ plan: LedgerHistory.PlannedRefusal, of close: PlantedClose, _ findings: inout Findings
+    ) {
+        if plan.connected.contains(where: { self.history.slots.values[$0].shard == close.shard }) {
+            findings.violated(
+                "ledger line \(plan.line): the close with \(close.code) met nobody, though shard \(close.shard) had a "
+                    + "client")
+        } else {
+            findings.count("planted where no client was")
+        }
     }
 
     /// Whether what was sent to the session, or to the slot's next one, after a refusal was published by a later owner

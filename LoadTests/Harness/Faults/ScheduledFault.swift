@@ -73,6 +73,17 @@ package enum GatewayFault: Sendable, Equatable {
         }
     }
 
+    /// The one that it is for; nil: it is for a share of all.
+    var shard: Int? {
+        switch self {
+        case .op9(let shard, _), .close(let shard, _), .closeForGood(let shard, _, _), .drop(let shard),
+            .stall(let shard, _), .deaf(let shard, _), .duplicate(let shard, _), .corruptStream(let shard),
+            .evict(let shard):
+            shard
+        case .op7, .outage: nil
+        }
+    }
+
     /// The body of `POST /sandbox/v1/faults`.
     ///
     /// - Parameter shards: the shard count.

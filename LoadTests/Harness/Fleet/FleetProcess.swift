@@ -57,11 +57,15 @@ package final class FleetProcess: Sendable {
     }
 
     /// Stops it for so long.
-    package func freeze(for length: Duration) async throws {
-        guard let child = self.state.withLock({ $0.isDown ? nil : $0.child }) else { return }
+    package func freeze(for length: Duration) async throws { _ = try await self.freezeIfUp(for: length) }
+
+    /// Stops it for so long. Returns false at once when it is down.
+    func freezeIfUp(for length: Duration) async throws -> Bool {
+        guard let child = self.state.withLock({ $0.isDown ? nil : $0.child }) else { return false }
         child.signal(SIGSTOP)
         defer { child.signal(SIGCONT) }
         try await Task.sleep(for: length)
+        return true
     }
 
     /// Asks it to end, and waits until it has.

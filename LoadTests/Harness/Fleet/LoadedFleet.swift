@@ -29,6 +29,7 @@ package final class LoadedFleet: Sendable {
     let refiller: FleetProcess
     package let fleetOperator: FleetOperator
     private let shardCount: Mutex<Int>
+    private let seen = Mutex<ClusterView?>(nil)
     private let certificates: TestCertificates
 
     /// Runs one while `body` does.
@@ -199,7 +200,14 @@ package final class LoadedFleet: Sendable {
     // MARK: What it says
 
     /// nil: no coordinator has an answer now.
-    package func view() async -> ClusterView? { await self.fleetOperator.view() }
+    package func view() async -> ClusterView? {
+        guard let view = await self.fleetOperator.view() else { return nil }
+        self.seen.withLock { $0 = view }
+        return view
+    }
+
+    /// What a coordinator says, or said last, as long as none has an answer.
+    func lastView() async -> ClusterView? { await self.view() ?? self.seen.withLock { $0 } }
 
     /// From now on so many shards are expected.
     package func expect(shards: Int) { self.shardCount.withLock { $0 = shards } }

@@ -15,8 +15,18 @@ package struct SandboxControl: Sendable {
         self.token = token
     }
 
-    package func add(_ fault: GatewayFault, shards: Int) async throws {
-        _ = try await self.call("POST", "/faults", fault.body(shards: shards))
+    private struct Faults: Decodable {
+        struct Fault: Decodable { let id: Int64 }
+
+        let faults: [Fault]
+    }
+
+    /// Returns the sandbox's number of it.
+    package func add(_ fault: GatewayFault, shards: Int) async throws -> Int64 {
+        let answer = try JSONDecoder().decode(
+            Faults.self, from: try await self.call("POST", "/faults", fault.body(shards: shards)))
+        guard let fault = answer.faults.first else { throw HarnessError("the sandbox gave the fault no number") }
+        return fault.id
     }
 
     package func setTraffic(eventsPerSecond: Int) async throws {

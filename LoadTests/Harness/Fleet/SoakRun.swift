@@ -47,20 +47,23 @@ package struct SoakRun: Sendable {
         let clock = ContinuousClock()
         try await fleet.control.setTraffic(eventsPerSecond: self.plan.eventsPerSecond)
         let start = clock.now
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        let plantings = try await withThrowingTaskGroup(of: Planting?.self) { group in
             for step in self.schedule.steps {
                 group.addTask {
                     try await clock.sleep(until: start + step.at)
                     self.say("\(Self.text(clock.now - start))  \(step.fault)")
                     do {
-                        try await fleet.inject(step.fault)
+                        return try await fleet.inject(step.fault)
                     } catch {
                         throw HarnessError("\(step.fault): \(error)")
                     }
                 }
             }
-            group.addTask { try await clock.sleep(until: start + self.schedule.length) }
-            try await group.waitForAll()
+            group.addTask {
+                try await clock.sleep(until: start + self.schedule.length)
+                return nil
+            }
+            return try await group.reduce(into: [Planting]()) { if let planting = $1 { $0.append(planting) } }
         }
         try await fleet.control.setTraffic(eventsPerSecond: 0)
         let length = clock.now - start
@@ -77,11 +80,13 @@ package struct SoakRun: Sendable {
         let checker = Checker(history: history, recording: recording, terms: self.plan.terms)
         let refusals = checker.refusals(
             watch.told, planted: self.schedule.plantedCloses, starts: fleet.processes.flatMap(\.starts))
+        let faults = checker.faults(self.schedule.steps.map(\.fault), plantings)
         let seconds = length / .seconds(1)
         return SoakReport(
             seed: self.schedule.seed, seconds: seconds,
             eventsPerSecond: Double(history.eventCount) / seconds, events: history.eventCount,
-            verdicts: [quiet, Self.lives(fleet, exits)] + checker.verdicts() + [refusals] + cache, exits: exits)
+            verdicts: [quiet, Self.lives(fleet, exits)] + checker.verdicts() + [refusals, faults] + cache,
+            exits: exits)
     }
 
     private static func lives(_ fleet: LoadedFleet, _ exits: [FleetProcess.Exit]) -> Verdict {

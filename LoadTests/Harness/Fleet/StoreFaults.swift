@@ -3,37 +3,40 @@ import Logging
 import Redis
 import TestSupport
 
-/// What is done to private stores from outside. Their supervisor starts them again.
+/// What is done to private stores from outside. Their supervisor starts them again. Each tells whether the store was
+/// there.
 struct StoreFaults: Sendable {
     let brokerPort: Int
     let redisPort: Int
     let databasePort: Int
     let redisURL: String
 
-    func killBroker() throws { try self.kill(port: self.brokerPort, "RabbitMQ") }
-    func killRedis() throws { try self.kill(port: self.redisPort, "Redis") }
-    func killDatabase() throws { try self.kill(port: self.databasePort, "PostgreSQL") }
+    func killBroker() throws -> Bool { try self.kill(port: self.brokerPort, "RabbitMQ") }
+    func killRedis() throws -> Bool { try self.kill(port: self.redisPort, "Redis") }
+    @discardableResult
+    func killDatabase() throws -> Bool { try self.kill(port: self.databasePort, "PostgreSQL") }
 
-    private func kill(port: Int, _ name: String) throws {
-        // Not there: it is down already.
-        guard let process = try Listener.process(on: port) else { return }
+    private func kill(port: Int, _ name: String) throws -> Bool {
+        guard let process = try Listener.process(on: port) else { return false }
         guard Foundation.kill(process, SIGKILL) == 0 || errno == ESRCH else {
             throw HarnessError("can't kill \(name), process \(process): \(String(cString: strerror(errno)))")
         }
+        return true
     }
 
-    func flushRedis() async throws {
+    func flushRedis() async throws -> Bool {
         let client = try RedisClient(
             configuration: RedisConfiguration(url: self.redisURL),
             logger: Logger(label: "harness", factory: { _ in SwiftLogNoOpLogHandler() }))
         // A Redis that is away has nothing to flush.
-        _ = try? await client.command("FLUSHALL", timeout: .seconds(5))
+        let answer = try? await client.command("FLUSHALL", timeout: .seconds(5))
         await client.shutdown()
+        return answer != nil
     }
 
     /// Has the broker believe for so long that its memory is full. One that is killed meanwhile forgets it.
-    func alarmBroker(for length: Duration) async throws {
-        guard let process = try Listener.process(on: self.brokerPort) else { return }
+    func alarmBroker(for length: Duration) async throws -> Bool {
+        guard let process = try Listener.process(on: self.brokerPort) else { return false }
         // The node's own environment tells the command where its cookie and its port mapper are.
         let entries = FileManager.default.contents(atPath: "/proc/\(process)/environ")?.split(separator: 0) ?? []
         var environment: [String: String] = [:]
@@ -50,8 +53,8 @@ struct StoreFaults: Sendable {
             + "vm_memory_monitor:set_vm_memory_high_watermark(0.4)."
         let command = try ChildProcess(
             try Self.rabbitmqctl(), ["--node", node, "eval", script], environment: environment)
-        // Killed meanwhile, it has no answer to give.
-        _ = try await command.exitStatus(within: length + .seconds(60))
+        // Killed meanwhile, or not yet up, it has no answer to give.
+        return try await command.exitStatus(within: length + .seconds(60)) == 0
     }
 
     /// The one in /usr/sbin insists on the user `rabbitmq`.

@@ -99,7 +99,8 @@ package struct LedgerHistory: Sendable {
     package private(set) var identifies: [Identify] = []
     package private(set) var names = InternedTable<String>()
     package private(set) var guilds = InternedTable<UInt64>()
-    package private(set) var faults: [LedgerLine] = []
+    /// How many sessions or guilds each fault met, by the sandbox's number of it.
+    package private(set) var faults: [Int64: Int] = [:]
     package private(set) var refusals: [Refusal] = []
     package private(set) var plannedRefusals: [PlannedRefusal] = []
     /// The session that each connection has now.
@@ -148,9 +149,7 @@ package struct LedgerHistory: Sendable {
             let session = self.index(of: id)
             self.detach(session)
             if self.sessions[session].end == nil { self.sessions[session].end = End(line: number, reason: reason) }
-        case .fault(let text):
-            self.faults.append(line)
-            self.addFault(text, number)
+        case .fault(let text): self.addFault(text, number)
         case .disconnected(let disconnect):
             if let connection = disconnect.connection { self.close(connection, disconnect.reason) }
             guard let id = disconnect.session, let code = Self.refusalCode(disconnect.reason) else { break }
@@ -192,27 +191,22 @@ package struct LedgerHistory: Sendable {
         }
     }
 
-    private struct SessionFault: Decodable {
-        /// Those after which a session has no client, though its connection may end later.
-        static let parting: Set<String> = ["close", "drop", "evict", "op9"]
-
-        let fault: String
-        let code: UInt16?
-        let sessions: [String]
-        let conns: [Int64]
-    }
+    /// Faults after which a session has no client, though its connection may end later.
+    private static let parting: Set<String> = ["close", "drop", "evict", "op9"]
 
     private mutating func addFault(_ text: String, _ number: UInt32) {
+        guard let fault = FaultFact(text) else { return }
+        if let id = fault.id { self.faults[id, default: 0] += fault.met }
         // What has no such members meets no session.
-        guard let fault = try? JSONDecoder().decode(SessionFault.self, from: Data(text.utf8)) else { return }
-        let sessions = fault.sessions.map { self.index(of: $0) }
+        guard let ids = fault.sessions, let connections = fault.conns else { return }
+        let sessions = ids.map { self.index(of: $0) }
         if fault.fault == "close", let code = fault.code, Self.forbids(code) {
             self.plannedRefusals.append(
                 PlannedRefusal(
-                    line: number, code: Int(code), sessions: sessions, connections: fault.conns,
+                    line: number, code: Int(code), sessions: sessions, connections: connections,
                     connected: Set(self.attached.values.compactMap { self.sessions[$0].slot })))
         }
-        if SessionFault.parting.contains(fault.fault) {
+        if Self.parting.contains(fault.fault) {
             for session in sessions { self.detach(session) }
         }
     }

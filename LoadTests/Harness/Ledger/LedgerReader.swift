@@ -8,8 +8,25 @@ package struct LedgerReader {
     private var offset: UInt64 = 0
     /// The beginning of a line whose end is not written yet.
     private var rest = Data()
+    /// Whether what comes up to the next line feed belongs to a line that began before.
+    private var isWithinLine = false
 
     package init(path: String) { self.path = path }
+
+    /// Reads what is written from now on.
+    init(endOf path: String) throws {
+        self.path = path
+        do {
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            defer { try? file.close() }  // only read from
+            let size = try file.seekToEnd()
+            // The last byte tells whether a line is half written.
+            self.offset = max(size, 1) - 1
+            self.isWithinLine = size > 0
+        } catch {
+            throw HarnessError("the ledger \(path) can't be read: \(error)")
+        }
+    }
 
     /// Reads from where it stopped to the end of what is written; a line without its end is left for the next time.
     package mutating func readOn(_ body: (LedgerLine) throws -> Void) throws {
@@ -27,7 +44,10 @@ package struct LedgerReader {
             let used = try self.rest.withUnsafeBytes { bytes in
                 var start = 0
                 while let end = bytes[start...].firstIndex(of: 0x0A) {
-                    if end > start { try body(try LedgerLine(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))) }
+                    if end > start, !self.isWithinLine {
+                        try body(try LedgerLine(UnsafeRawBufferPointer(rebasing: bytes[start..<end])))
+                    }
+                    self.isWithinLine = false
                     start = end + 1
                 }
                 return start
