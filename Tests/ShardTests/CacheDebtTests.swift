@@ -12,6 +12,7 @@ extension ShardCacheTests {
             configure: { settings in
                 settings.slot.cache?.limits.bytes = 4_096
                 settings.slot.cache?.limits.patience = .seconds(20)
+                settings.slot.cache?.limits.stall = .milliseconds(100)
             }
         ) { stage in
             let connection = try await stage.begin(guilds: [1])

@@ -89,6 +89,29 @@ struct CacheQueueTests {
         #expect(queue.isEmpty && queue.isSettled(late))
     }
 
+    @Test func `From half of the bound on there is no room, while Redis takes writes`() throws {
+        var queue = CacheQueue(limits: CacheQueue.Limits(bytes: 1_000, stall: .seconds(2)))
+        var chunks: [CacheQueue.Chunk] = []
+        for _ in 0..<2 {
+            #expect(queue.hasRoom)
+            _ = Self.write(&queue, bytes: 300)
+            chunks += queue.takeReady(now: Self.now)
+        }
+        #expect(!queue.hasRoom && queue.nextDeadline(hasWaiters: false) == Self.now + .seconds(2))
+        queue.failed(chunks[0].number, now: Self.now)
+        #expect(queue.hasRoom)
+        // What was sent with it is answered: Redis is back.
+        _ = Self.write(&queue, bytes: 300)
+        _ = queue.answered(chunks[1].number, now: Self.now + .seconds(1))
+        #expect(!queue.hasRoom && queue.nextDeadline(hasWaiters: false) == Self.now + .seconds(3))
+        queue.lookForRoom(now: Self.now + .seconds(3))
+        #expect(queue.hasRoom && queue.nextDeadline(hasWaiters: false) == nil)
+        for chunk in queue.takeReady(now: Self.now) {
+            _ = queue.answered(chunk.number, now: Self.now + .seconds(4))
+        }
+        #expect(queue.hasRoom && queue.isEmpty)
+    }
+
     @Test func `What goes again while later writes are on their way is not settled by them`() throws {
         var queue = CacheQueue()
         var chunks: [CacheQueue.Chunk] = []

@@ -86,6 +86,18 @@ struct SilenceWatchTests {
         #expect(flow.run(seconds: 86_400) { _ in 0.01 } == nil)
     }
 
+    @Test func `Nor does it when the socket is left unread in between`() {
+        var flow = Flow(isNewSession: true)
+        for _ in 0..<50 {
+            #expect(flow.run(seconds: 2) { _ in 50 } == nil)
+            flow.watch.stopped()
+            flow.watch.started(total: flow.total, isNewSession: false, now: flow.now)
+        }
+        #expect(flow.run(seconds: 20) { _ in 0 } == nil)
+        #expect(flow.run(seconds: 40_000) { _ in 0.02 } == nil)
+        #expect(flow.watch.rate < 0.1)
+    }
+
     @Test func `One flood in a quiet slot makes no norm either`() {
         var flow = Flow()
         #expect(flow.run(seconds: 7_200) { _ in 0.05 } == nil)

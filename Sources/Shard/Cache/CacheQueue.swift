@@ -16,6 +16,10 @@ struct CacheQueue: Sendable {
         var chunkBytes = 256 << 10
         /// How long an event waits for its write.
         var patience: Duration = .milliseconds(50)
+        /// How long Redis may be without an answer while sockets are left unread for it.
+        var stall: Duration = .seconds(2)
+        /// How long one pile of writes may keep sockets unread, all pauses together.
+        var longestPause: Duration = .seconds(10)
         var firstRetry: Duration = .milliseconds(100)
         var longestRetry: Duration = .seconds(2)
     }
@@ -70,13 +74,20 @@ struct CacheQueue: Sendable {
     private var waivedTicket: UInt64 = 0
     /// Redis answers too late to wait for it.
     private(set) var isSlow = false
+    private var backpressure: CacheBackpressure
 
-    init(limits: Limits = Limits()) { self.limits = limits }
+    init(limits: Limits = Limits()) {
+        self.limits = limits
+        self.backpressure = CacheBackpressure(
+            bytes: limits.bytes, stall: limits.stall, longestPause: limits.longestPause)
+    }
 
     /// Redis is away, or too slow to wait for.
     var isAway: Bool { self.isSlow || self.link != .up }
     var isEmpty: Bool { self.open == nil && self.waiting.isEmpty && self.sent.isEmpty }
     var hasUnsent: Bool { self.open != nil || !self.waiting.isEmpty }
+    /// False: what brings more writes is to wait, since a Redis that takes them has fallen behind.
+    var hasRoom: Bool { !self.backpressure.isPausing }
 
     // MARK: In
 
@@ -90,6 +101,7 @@ struct CacheQueue: Sendable {
         slot: Int, purpose: Purpose, now: Instant, _ encode: (inout RedisPipeline) -> Void
     ) -> Bool {
         guard self.bytes < self.limits.bytes else { return false }
+        if self.bytes == 0 { self.backpressure.heard(now: now) }
         if let open, open.pipeline.byteCount >= self.limits.chunkBytes {
             self.waiting.append(open)
             self.open = nil
@@ -110,6 +122,7 @@ struct CacheQueue: Sendable {
         }
         self.bytes += chunk.pipeline.byteCount - before
         self.open = chunk
+        if self.bytes >= self.backpressure.high, self.hasRoom { self.lookForRoom(now: now) }
         return true
     }
 
@@ -152,6 +165,8 @@ struct CacheQueue: Sendable {
         while self.sent.first?.isDone == true { self.sent.removeFirst() }
         if now - chunk.openedAt < self.limits.patience || self.sent.isEmpty { self.isSlow = false }
         if wasAway, !self.isAway { self.cameBack(now: now) }
+        self.backpressure.heard(now: now)
+        self.lookForRoom(now: now)
         return chunk
     }
 
@@ -177,12 +192,20 @@ struct CacheQueue: Sendable {
         }
         let wait = min(self.limits.firstRetry * (1 << min(failures - 1, 10)), self.limits.longestRetry)
         self.link = .down(retryAt: now + wait, failures: failures)
+        self.lookForRoom(now: now)
     }
 
     /// Mostly at the end.
     private static func insert(_ chunk: Chunk, into chunks: inout Deque<Chunk>) {
         let before = chunks.lastIndex { $0.number < chunk.number }
         chunks.insert(chunk, at: before.map { $0 + 1 } ?? chunks.startIndex)
+    }
+
+    // MARK: Room
+
+    /// Time or an answer may have changed ``hasRoom``.
+    mutating func lookForRoom(now: Instant) {
+        self.backpressure.update(bytes: self.bytes, isUp: self.link == .up, now: now)
     }
 
     // MARK: Waiting
@@ -242,6 +265,7 @@ struct CacheQueue: Sendable {
             deadlines.append(first.openedAt + self.limits.patience)
         }
         if case .down(let retryAt, _) = self.link, self.sent.isEmpty { deadlines.append(retryAt) }
+        if let deadline = self.backpressure.deadline { deadlines.append(deadline) }
         return deadlines.min()
     }
 }

@@ -125,6 +125,7 @@ final class CacheWriter {
 
     private func received(_ results: [RESPValue], of number: UInt64) {
         let now = Instant.now
+        let hadRoom = self.queue.hasRoom
         if let error = results.first(where: { $0.error?.isWorthAnotherTry == true })?.error {
             self.complain("the cache can't be written", error)
             self.metrics.failures.increment()
@@ -142,6 +143,7 @@ final class CacheWriter {
         self.wakeWaiters()
         if self.queue.hasUnsent { self.flushSoon() }
         self.schedule()
+        if !hadRoom { self.tellRoom() }
     }
 
     private func settle(_ call: CacheQueue.Call, _ result: RESPValue, of slot: GuildSlotCache?) {
@@ -195,13 +197,26 @@ final class CacheWriter {
         self.timer?.task.cancel()
         let task = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(max(.zero, deadline - .now))) {
             self.timer = nil
+            let hadRoom = self.queue.hasRoom
+            self.queue.lookForRoom(now: .now)
             if !self.waiters.isEmpty, self.queue.waive(now: .now) {
                 self.metrics.waived.increment()
                 self.wakeWaiters()
             }
             self.flush()
+            if !hadRoom { self.tellRoom() }
         }
         self.timer = (deadline, task)
+    }
+
+    // MARK: Room
+
+    /// False: slots are to leave their sockets unread until they are told.
+    var hasRoom: Bool { self.queue.hasRoom }
+
+    /// What a slot takes in at once may use the room up again.
+    private func tellRoom() {
+        for slot in self.slots.values where self.hasRoom { slot.roomRegained?() }
     }
 
     // MARK: Looking after Redis

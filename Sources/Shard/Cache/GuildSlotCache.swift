@@ -52,6 +52,8 @@ final class GuildSlotCache: SlotCache {
     var callsUnderWay = 0
     /// Asks the gateway for all members of a guild; `membersAnswered` tells what came of it.
     var askForMembers: ((_ guild: UInt64) -> Void)?
+    /// ``hasRoom`` is true again.
+    var roomRegained: (() -> Void)?
 
     /// What the index of guilds is read for.
     private struct Census {
@@ -176,6 +178,8 @@ final class GuildSlotCache: SlotCache {
         pipeline.append(
             command, .string(self.keys.index(bucket: CacheKeys.bucket(of: guild))), .string(String(guild)))
     }
+
+    var hasRoom: Bool { self.writer.hasRoom }
 
     func mayLeave(_ batch: inout EventBatch, wake: @escaping () -> Void) -> Bool {
         guard self.writer.isSettled(batch.cacheTicket) else {
@@ -417,6 +421,7 @@ final class GuildSlotCache: SlotCache {
         // The next owner's, who is told.
         self.census = nil
         self.askForMembers = nil
+        self.roomRegained = nil
         self.takeover.sessionEnded()
         self.writer.remove(self)
         return isBehind

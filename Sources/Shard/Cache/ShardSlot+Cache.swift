@@ -5,6 +5,7 @@ extension ShardSlot {
             GuildSlotCache(number: $0, grant: self.grant, partition: self.settings.partition, writer: writer)
         }
         cache.askForMembers = { [weak self] in self?.askForMembers(guild: $0) }
+        cache.roomRegained = { [weak self] in self?.resumeReading() }
         self.cache = cache
         let keeper = PresenceKeeper(self.grant, initial: self.commands.presence, writer: writer)
         keeper.read { [weak self] in self?.restore($0) }

@@ -25,6 +25,10 @@ protocol SlotCache: AnyObject {
     /// not published. `nil`: there is nothing to wait for.
     func accepted(_ dispatch: CacheDispatch) -> CacheTicket?
 
+    /// False while writes pile up at a Redis that takes them: the slot's socket is to be left unread. The slot is told
+    /// when that is over.
+    var hasRoom: Bool { get }
+
     /// Whether what the batch waits for is done: the cache knows its events, is away, or has had its time. Puts the
     /// old state into the batch where one is asked for. When false, `wake` is called later.
     func mayLeave(_ batch: inout EventBatch, wake: @escaping () -> Void) -> Bool

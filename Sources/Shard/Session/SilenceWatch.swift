@@ -54,6 +54,8 @@ struct SilenceWatch: Sendable {
     private let policy: Policy
     /// `nil` while nothing can be heard: no session, or the socket is left unread.
     private var listening: Listening?
+    /// The session's own state has come by then; a socket that is left unread meanwhile changes nothing about that.
+    private var settledAt: Instant?
     // Weighted sums: their ratio is the norm, right from the first span.
     private var events = 0.0
     private var seconds = 0.0
@@ -71,8 +73,8 @@ struct SilenceWatch: Sendable {
     ///
     /// - Parameter total: events that the slot ever received, those included that a RESUME has brought.
     mutating func started(total: UInt64, isNewSession: Bool, now: Instant) {
-        let settling = isNewSession ? self.policy.settling : .zero
-        self.listening = Listening(settledAt: now + settling, heardAt: now, checkedAt: now, total: total)
+        if isNewSession { self.settledAt = now + self.policy.settling }
+        self.listening = Listening(settledAt: self.settledAt ?? now, heardAt: now, checkedAt: now, total: total)
         guard let finding, !finding.isJudged else { return }
         self.finding?.isJudged = true
         // RESUMED itself is one. Nothing more: there was nothing to hear, and such silences belong to this slot.

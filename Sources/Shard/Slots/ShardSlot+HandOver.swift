@@ -23,11 +23,16 @@ extension ShardSlot {
     private func logPause(now: Instant) {
         if let last = self.pauseLoggedAt, now - last < .seconds(10) { return }
         self.pauseLoggedAt = now
-        self.logger.warning("no room for more events: the socket is left unread")
+        self.logger.warning(
+            "no room for more events: the socket is left unread",
+            metadata: [
+                "reason": self.cache?.hasRoom == false ? "cache writes wait for Redis" : "events wait for the broker"
+            ])
     }
 
+    /// Reads on, unless there is another reason not to.
     func resumeReading() {
-        guard !self.isReading, self.handOver == nil,
+        guard !self.isReading, self.handOver == nil, self.publisher.hasRoom, self.cache?.hasRoom != false,
             self.pipeline.unsettledEvents <= self.settings.mostUnsettled / 2
         else { return }
         self.isReading = true

@@ -32,8 +32,10 @@ extension ShardSlot {
         case .repeated: turn.repeated += 1
         case .unexpected: self.metrics.malformed.increment()
         }
-        // Also by events that go nowhere: they too are replayed from the watermark.
-        if self.pipeline.unsettledEvents >= self.settings.mostUnsettled { self.pauseReading() }
+        // Also by events that go nowhere: they too are replayed from the watermark, and written to the cache.
+        if self.pipeline.unsettledEvents >= self.settings.mostUnsettled || cache?.hasRoom == false {
+            self.pauseReading()
+        }
     }
 
     func count(_ slice: FrameSlice, of bytes: UnsafeRawBufferPointer, kind: EventRule.Kind) {
@@ -121,7 +123,7 @@ extension ShardSlot: BatchSource {
         }
         self.publisher.changeBufferedBytes(by: self.pipeline.assembler.bufferedBytes - before)
         if self.handOver != nil { self.continueHandOver() }
-        if !self.isReading, self.publisher.hasRoom { self.resumeReading() }
+        if !self.isReading { self.resumeReading() }
     }
 
     private func gapConfirmed(_ batch: EventBatch) {
