@@ -29,6 +29,7 @@ struct CacheBackpressureTests {
     }
 
     @Test func `The marks of a large queue lie close together`() {
+        #expect(CacheBackpressure(bytes: 4 << 30, stall: .seconds(2), longestPause: .seconds(10)).high == 32 << 20)
         let backpressure = CacheBackpressure(bytes: 64 << 20, stall: .seconds(2), longestPause: .seconds(10))
         #expect(backpressure.high == 32 << 20 && backpressure.low == 28 << 20)
     }

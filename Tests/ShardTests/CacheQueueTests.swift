@@ -90,7 +90,7 @@ struct CacheQueueTests {
     }
 
     @Test func `From half of the bound on there is no room, while Redis takes writes`() throws {
-        var queue = CacheQueue(limits: CacheQueue.Limits(bytes: 1_000, stall: .seconds(2)))
+        var queue = CacheQueue(limits: CacheQueue.Limits(bytes: 1_000, stall: .seconds(2), longestPause: .seconds(10)))
         var chunks: [CacheQueue.Chunk] = []
         for _ in 0..<2 {
             #expect(queue.hasRoom)

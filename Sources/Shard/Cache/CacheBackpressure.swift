@@ -17,13 +17,15 @@ struct CacheBackpressure: Sendable {
 
     /// The marks are no further apart than this, in bytes: more would only make pauses longer.
     private static let mostBetween = 4 << 20
+    /// Half of what the connection to Redis holds before it refuses.
+    private static let highest = 32 << 20
 
     /// - Parameters:
-    ///   - bytes: the queue's bound: sockets are left unread from the half of it.
+    ///   - bytes: the queue's bound: sockets are left unread from the half of it, or 32 MiB.
     ///   - stall: how long Redis may be without an answer while sockets wait for it.
     ///   - longestPause: how long one pile of writes may hold reading up, all its pauses together.
     init(bytes: Int, stall: Duration, longestPause: Duration) {
-        self.high = bytes / 2
+        self.high = min(bytes / 2, Self.highest)
         self.low = self.high - min(self.high / 2, Self.mostBetween)
         self.stall = stall
         self.longestPause = longestPause

@@ -17,9 +17,9 @@ struct CacheQueue: Sendable {
         /// How long an event waits for its write.
         var patience: Duration = .milliseconds(50)
         /// How long Redis may be without an answer while sockets are left unread for it.
-        var stall: Duration = .seconds(2)
-        /// How long one pile of writes may keep sockets unread, all pauses together.
-        var longestPause: Duration = .seconds(10)
+        var stall: Duration = .seconds(1)
+        /// How long one pile of writes may keep sockets unread, all pauses together: interactions have 3 s.
+        var longestPause: Duration = .milliseconds(1_500)
         var firstRetry: Duration = .milliseconds(100)
         var longestRetry: Duration = .seconds(2)
     }

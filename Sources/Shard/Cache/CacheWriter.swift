@@ -19,6 +19,8 @@ final class CacheWriter {
     private let redis: RedisClient
     private var queue: CacheQueue
     private var slots: [Int: GuildSlotCache] = [:]
+    /// The slot that was told of room last.
+    private var toldLast = 0
     private var lastSlot = 0
     /// Slots that were let go of, and until when their answers are still heard: guilds may become unsure by them.
     private var ended: [Int: (slot: GuildSlotCache, until: Instant)] = [:]
@@ -214,9 +216,15 @@ final class CacheWriter {
     /// False: slots are to leave their sockets unread until they are told.
     var hasRoom: Bool { self.queue.hasRoom }
 
-    /// What a slot takes in at once may use the room up again.
+    /// What a slot takes in at once may use the room up again: those that were not told then come first the next time.
     private func tellRoom() {
-        for slot in self.slots.values where self.hasRoom { slot.roomRegained?() }
+        let numbers = self.slots.keys.sorted()
+        let next = numbers.firstIndex { $0 > self.toldLast } ?? 0
+        for number in numbers[next...] + numbers[..<next] {
+            guard self.hasRoom else { return }
+            self.toldLast = number
+            self.slots[number]?.roomRegained?()
+        }
     }
 
     // MARK: Looking after Redis

@@ -36,11 +36,12 @@ extension ShardSlot {
             self.pipeline.unsettledEvents <= self.settings.mostUnsettled / 2
         else { return }
         self.isReading = true
-        self.connection?.setReading(true)
         if self.session.state == .ready {
             self.silence.started(total: self.meter.total, isNewSession: false, now: .now)
         }
         self.perform(self.session.readingResumed(now: .now))
+        // At the end: what was held back comes at once, and there may be no room again then.
+        if self.isReading { self.connection?.setReading(true) }
     }
 
     // MARK: Ending
