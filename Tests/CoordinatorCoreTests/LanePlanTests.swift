@@ -43,6 +43,12 @@ struct LanePlanTests {
         #expect(zip(before, alone).allSatisfy { $1.primary == ($0.primary == "a" ? "a" : nil) })
         let joined = LanePlan.lanes(current: before, workers: cordoned + self.workers("c"))
         #expect(joined.count { $0.primary == "a" } == 4 && joined.count { $0.primary == "c" } == 2)
+        // One that waits in the queue of a primary that is gone would be given the lane by the broker.
+        let waiting = before.map { ClusterState.LaneState(primary: $0.primary == "a" ? "c" : "b", standby: "a") }
+        let after = LanePlan.lanes(current: waiting, workers: cordoned)
+        #expect(zip(waiting, after).allSatisfy { $1 == .init(primary: "b", standby: $0.primary == "b" ? "a" : nil) })
+        let nobody = LanePlan.lanes(current: waiting, workers: [cordoned[0]])
+        #expect(nobody.allSatisfy { $0 == .init(primary: nil, standby: "a") })
         let new = LanePlan.lanes(current: self.empty, workers: cordoned)
         #expect(new.allSatisfy { $0.primary == "b" && $0.standby == nil })
     }

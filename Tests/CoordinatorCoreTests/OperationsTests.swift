@@ -107,6 +107,22 @@ struct OperationsTests {
         #expect(self.owners.values.count { $0 == "b" } == 4, "evened out when its time is over")
     }
 
+    @Test mutating func `A leader that has not heard of a member yet takes as many moves as it has room for`() {
+        self.test.found(shards: 6, maxConcurrency: 16)
+        self.test.save()
+        self.test.join("a")
+        self.test.join("b", capacity: 1)
+        self.test.operate(OperatorRequest(.cordon, member: "b"))
+        self.run(["a", "b"], seconds: 5)
+        let loaded = self.loaded()
+        self.test = CoreUnderTest(loaded: loaded, epoch: 2)
+        self.test.found(shards: 6)
+        self.test.save()
+        let room = 1 - self.test.granted("b").count
+        let taken = [0, 1, 2].count { self.test.operate(OperatorRequest(.move, shard: $0, member: "b")).isSuccess }
+        #expect(taken == room)
+    }
+
     @Test mutating func `A slot that was let go on its way waits for whom it was meant for, but not for long`() {
         self.fleet(["a", "b"], shards: 8)
         let shard = self.test.granted("a")[0]
@@ -162,6 +178,7 @@ struct OperationsTests {
         #expect(self.test.operate(OperatorRequest(.move, shard: 3, member: "b")).isSuccess, "asked again")
         self.run(["a", "b"], seconds: 3)
         #expect(self.test.granted("b") == [3])
+        #expect(self.test.operate(OperatorRequest(.move, shard: 3, member: "b")).isSuccess, "and when it is there")
     }
 
     @Test mutating func `A move that is asked for again is answered once it is written down`() {

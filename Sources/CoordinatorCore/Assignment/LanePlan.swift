@@ -57,7 +57,11 @@ enum LanePlan {
         let most = open.isEmpty ? 0 : (current.count + open.count - 1) / open.count
         for lane in planned.indices {
             let wished = [current[lane].standby, current[lane].primary].compactMap { $0 }.first { id in
-                if closed.contains(id) { return id == current[lane].standby && id != planned[lane].primary }
+                // The broker would give it the lane of a primary that is gone, before the one that is to have it.
+                if closed.contains(id) {
+                    return id == current[lane].standby
+                        && (planned[lane].primary == nil || planned[lane].primary == current[lane].primary)
+                }
                 return ids.contains(id) && id != planned[lane].primary && standbys[id, default: 0] < most
             }
             planned[lane].standby =

@@ -182,17 +182,23 @@ extension CoordinatorCore {
         _ application: DiscordApplication, shards: Int?, intents: UInt64, askedAt: Duration, now: Duration, date: Date
     ) {
         guard self.mayAct(now: now) else { return }
+        var gate = self.gates[application.id] ?? IdentifyGate(policy: self.policy.identify)
+        gate.budgetTold(
+            total: application.sessionStartTotal, remaining: application.sessionStartRemaining,
+            maxConcurrency: application.maxConcurrency, resetsAfter: application.sessionStartResetsAfter,
+            askedAt: askedAt, now: now)
+        self.gates[application.id] = gate
         let known = self.state.applications[application.id]
         var shards = shards
-        if let known, !known.isResharded, let wanted = shards, wanted != known.numShards,
-            application.sessionStartRemaining < wanted
+        if let known, !known.isResharded, let wanted = shards, wanted != known.numShards, let budget = gate.budget,
+            budget.free < wanted
         {
             // The sessions that are there would be given up for some that can't be begun.
             self.log(
-                .error, "the shard count stays: there are fewer session starts left than shards",
+                .error, "the shard count stays: fewer session starts may be used than there would be shards",
                 [
                     "application.id": "\(application.id)", "shards": "\(known.numShards)", "shards.wanted": "\(wanted)",
-                    "session_starts.remaining": "\(application.sessionStartRemaining)",
+                    "session_starts.free": "\(budget.free)",
                 ])
             shards = nil
         }
@@ -205,12 +211,6 @@ extension CoordinatorCore {
                 "generation", target: "\(application.id)",
                 detail: "the settings ask for it: \(known.numShards) to \(now.numShards) shards", by: nil, date: date)
         }
-        var gate = self.gates[application.id] ?? IdentifyGate(policy: self.policy.identify)
-        gate.budgetTold(
-            total: application.sessionStartTotal, remaining: application.sessionStartRemaining,
-            maxConcurrency: application.maxConcurrency, resetsAfter: application.sessionStartResetsAfter,
-            askedAt: askedAt, now: now)
-        self.gates[application.id] = gate
         self.assignSoon()
         self.flush(now: now)
     }

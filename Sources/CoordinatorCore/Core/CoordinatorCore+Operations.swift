@@ -43,13 +43,15 @@ extension CoordinatorCore {
         switch operation.name {
         case .move:
             let (slot, member) = (try self.slot(operation), try self.shardMember(operation))
+            // Asked again, since the first answer was lost or could not be given.
+            if self.state.slots[slot]?.moved?.to == member, self.state.marks[member] == nil {
+                let isThere = self.state.slots[slot]?.owner?.member == member
+                return OperatorAnswer(message: "slot \(slot) \(isThere ? "has moved" : "moves") to \(member)")
+            }
             guard let owner = self.state.slots[slot]?.owner else {
                 throw Refusal(.badRequest, "slot \(slot) is nobody's now: pin it to have it at \(member)")
             }
             guard owner.member != member else { throw Refusal(.badRequest, "\(member) runs slot \(slot) already") }
-            let answer = OperatorAnswer(message: "slot \(slot) moves from \(owner.member) to \(member)")
-            // Asked again, since the first answer was lost or could not be given.
-            if self.state.slots[slot]?.moved?.to == member { return answer }
             try self.refuseUnlessOpen(member)
             if self.state.slots[slot]?.releaseDeadline != nil {
                 let destination = self.state.slots[slot]?.destination
@@ -63,7 +65,7 @@ extension CoordinatorCore {
             }
             self.state.move(slot, to: member, now: now)
             self.audit(name, target: "\(slot)", detail: "from \(owner.member) to \(member)", by: actor, date: date)
-            return answer
+            return OperatorAnswer(message: "slot \(slot) moves from \(owner.member) to \(member)")
         case .pin:
             let (slot, member) = (try self.slot(operation), try self.shardMember(operation))
             self.state.pin(slot, to: member)
@@ -266,7 +268,8 @@ extension CoordinatorCore {
             )
         }
         let planned = self.state.planMembers().first { $0.owner == member.owner }
-        guard planned.map({ $0.count < $0.capacity }) ?? false else {
+        let coming = self.state.movesToBegin(to: id)
+        guard planned.map({ $0.count + coming < $0.capacity }) ?? false else {
             throw Refusal(
                 .badRequest, "\(id) has no room: it runs, or is to get, \(member.registration.capacity) slots already")
         }
@@ -279,7 +282,7 @@ extension CoordinatorCore {
         if self.state.members[id]?.registration.kind == .worker, !isForced {
             let lanes = self.state.lanes.count
             let read = self.state.lanesReadable(without: id)
-            guard read >= lanes else {
+            guard read >= lanes || !self.state.lanes.contains(where: { $0.primary == id }) else {
                 throw Refusal(
                     .badRequest,
                     "without \(id) the other workers can read \(read) of \(lanes) lanes: start another worker, or ask with force (ctl: --force)"

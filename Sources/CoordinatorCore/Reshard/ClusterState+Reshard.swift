@@ -132,6 +132,7 @@ extension ClusterState {
                 self.isCaughtUp(id, reshard.from, reshard.fromShards, sparesRefused: true, since: both)
             else { return }
             next.left = reshard.joined
+            self.writeGapsOfRefused(reshard, date: date)
         }
         self.step(next, now: now)
     }
@@ -174,10 +175,15 @@ extension ClusterState {
         }
     }
 
+    /// What Discord dispatches between the end of such a session and the new generation's first event on a lane comes
+    /// from nobody, also when the shard comes back before the end: it does not publish those lanes any more.
+    private mutating func writeGapsOfRefused(_ reshard: Reshard, date: Date) {
+        self.writeGaps(of: reshard.application, reshard.from, date: date) { $0.isRefusedForCount }
+    }
+
     private mutating func commit(_ reshard: Reshard, now: Duration, date: Date) {
         guard let application = self.applications[reshard.application] else { return }
-        // What was dispatched between the end of such a session and the new generation's first event is lost.
-        self.writeGaps(of: reshard.application, reshard.from, date: date) { $0.isRefusedForCount }
+        self.writeGapsOfRefused(reshard, date: date)
         var next = reshard
         next.phase = .closing
         self.step(next, now: now)

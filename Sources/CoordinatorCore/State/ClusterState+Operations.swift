@@ -37,14 +37,25 @@ extension ClusterState {
         return stuck.count
     }
 
-    /// How many lanes the workers that may get some can read, but for this one.
+    /// How many lanes the other workers can read: those that may get some, and what the cordoned ones have.
     func lanesReadable(without id: String) -> Int {
-        self.members.values.reduce(0) { sum, member in
-            let other = member.registration
-            guard other.kind == .worker, other.id != id, member.phase == .alive, self.marks[other.id] == nil else {
-                return sum
+        let others = self.members.values.filter {
+            $0.registration.kind == .worker && $0.registration.id != id && $0.phase == .alive
+        }
+        return others.reduce(0) { sum, member in
+            switch self.marks[member.registration.id] {
+            case nil: sum + member.registration.capacity
+            case .cordoned?: sum + self.lanes.count { $0.primary == member.registration.id }
+            case .drained?: sum
             }
-            return sum + other.capacity
+        }
+    }
+
+    /// How many slots are to come to a member by moves that have not begun.
+    func movesToBegin(to id: String) -> Int {
+        self.movesToBegin.count { slot in
+            guard let state = self.slots[slot] else { return false }
+            return state.moved?.to == id && state.owner?.member != id && state.releaseDeadline == nil
         }
     }
 

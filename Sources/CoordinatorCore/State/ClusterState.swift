@@ -400,6 +400,8 @@ package struct ClusterState: Sendable {
             case move.to?: break
             case _?:
                 guard member.isConfirmed, member.isAdmitted else { continue }
+                // It may be on its way to nobody in particular.
+                if state.releaseDeadline != nil { self.slots[slot]?.destination = move.to }
                 self.release(slot, for: move.to, deadline: now + self.policy.handOver)
             }
             self.movesToBegin.remove(slot)
