@@ -25,7 +25,7 @@ struct Operations: AsyncParsableCommand {
     @Option(help: "How often the course is gone through. From 1 to 1000.")
     var rounds = 1
 
-    @Option(help: "How many seconds processes are frozen, and no coordinator is there. From 1 to 600.")
+    @Option(help: "How many seconds processes are frozen, and no coordinator is there. From 8 to 600.")
     var absence = 60
 
     @Option(name: .customLong("only"), parsing: .upToNextOption, help: "Exercises to do, in this order.")
@@ -38,7 +38,8 @@ struct Operations: AsyncParsableCommand {
         guard (1...100_000).contains(self.rate) else { throw ValidationError("--rate takes 1 to 100000") }
         guard (1...5).contains(self.coordinators) else { throw ValidationError("--coordinators takes 1 to 5") }
         guard (1...1000).contains(self.rounds) else { throw ValidationError("--rounds takes 1 to 1000") }
-        guard (1...600).contains(self.absence) else { throw ValidationError("--absence takes 1 to 600") }
+        // Shorter than a lease it takes nothing from anybody.
+        guard (8...600).contains(self.absence) else { throw ValidationError("--absence takes 8 to 600") }
     }
 
     func run() async throws {

@@ -207,10 +207,23 @@ struct Course: Sendable {
         let victim = self.victim
         let absence = self.absence
         let shards = try await self.shards(of: victim)
+        let life = try await self.incarnation(of: victim)
         let start = Self.now
         let thaw = Task { try await victim.freeze(for: absence) }
         self.note("shard frozen: to RESUMED elsewhere", try await self.resumed(shards, since: start))
         try await thaw.value
+        // It finds its sockets ended and its sessions elsewhere, where they have to stay: what it does then is seen by
+        // the time that it is back as a new incarnation.
+        try await self.whole(
+            { view in view.members.contains { $0.id == victim.name && $0.incarnation > life && $0.state == "alive" } },
+            "\(victim.name) back in a new life")
+    }
+
+    private func incarnation(of process: FleetProcess) async throws -> Int {
+        guard let member = try await self.view().members.first(where: { $0.id == process.name }) else {
+            throw HarnessError("\(process.name) is no member")
+        }
+        return member.incarnation
     }
 
     private mutating func killLeader() async throws {
