@@ -25,6 +25,7 @@ struct GatewaySessionTableTests {
         case connecting = "c"
         case waitingForHello = "h"
         case waitingForPermit = "p"
+        case waitingForStanding = "w"
         case identifying = "d"
         case resuming = "u"
         case ready = "y"
@@ -40,6 +41,7 @@ struct GatewaySessionTableTests {
             case .connecting: self = .connecting
             case .waitingForHello: self = .waitingForHello
             case .waitingForPermit: self = .waitingForPermit
+            case .waitingForStanding: self = .waitingForStanding
             case .identifying: self = .identifying
             case .resuming: self = .resuming
             case .ready: self = .ready
@@ -52,11 +54,11 @@ struct GatewaySessionTableTests {
 
     /// A column: a state, where it matters once without and once with a session to resume.
     enum Stage: Int, CaseIterable {
-        case idle, idleToResume, connecting, connectingToResume, hello, helloToResume, permit, identifying, resuming,
-            ready, backingOff, backingOffToResume, room, released, failed
+        case idle, idleToResume, connecting, connectingToResume, hello, helloToResume, permit, standing, identifying,
+            resuming, ready, backingOff, backingOffToResume, room, released, failed
 
         private static let toResume: Set<Stage> = [
-            .idleToResume, .connectingToResume, .helloToResume, .resuming, .backingOffToResume,
+            .idleToResume, .connectingToResume, .helloToResume, .standing, .resuming, .backingOffToResume,
         ]
 
         func make() -> GatewaySession {
@@ -80,7 +82,9 @@ struct GatewaySessionTableTests {
                 return session
             }
             _ = session.receivedHello(interval: .seconds(40), now: at(0))
-            if self == .permit || self == .resuming { return session }
+            if self == .permit || self == .standing { return session }
+            _ = session.standingAnswered(ticket: 1, isHeld: true, now: at(0.1))
+            if self == .resuming { return session }
             _ = session.permitAnswered(ticket: 1, validity: .seconds(1), retryAfter: nil, now: at(0.1))
             if self == .identifying { return session }
             _ = session.receivedReady(identity, now: at(0.2))
@@ -161,6 +165,14 @@ struct GatewaySessionTableTests {
         .init("no permit for minutes", "permitAnswered") {
             $0.permitAnswered(ticket: 1, validity: nil, retryAfter: .seconds(300), now: at(1))
         },
+        .init("still ours", "standingAnswered") { $0.standingAnswered(ticket: 1, isHeld: true, now: at(1)) },
+        .init("still ours, too late", "standingAnswered") {
+            $0.standingAnswered(ticket: 1, isHeld: true, now: at(3))
+        },
+        .init("ours for another ask", "standingAnswered") { $0.standingAnswered(ticket: 0, isHeld: true, now: at(1)) },
+        .init("not known to be ours", "standingAnswered") {
+            $0.standingAnswered(ticket: 1, isHeld: false, now: at(1))
+        },
         .init("no room", "readingPaused") {
             $0.readingPaused(now: at(1))
             return []
@@ -180,43 +192,47 @@ struct GatewaySessionTableTests {
 
     /// Stages with `>` have a session to resume. An outcome: `.` is nothing at all. Else the actions, then the state
     /// after them (a letter of ``Kind``) behind a slash. Actions: X close with 4000, L session lost, F refused for
-    /// good, G connect to the gateway's URL, R connect to the session's own, P ask for a permit, I IDENTIFY, S RESUME,
-    /// H heartbeat.
+    /// good, G connect to the gateway's URL, R connect to the session's own, P ask for a permit, T ask whether the
+    /// slot is ours, I IDENTIFY, S RESUME, H heartbeat.
     static let table = """
-        event                       idle idle> conn conn> hello hello> permit ident resume ready back back> room stop fail
-        start                       G/c  R/c   .    .     .     .      .      .     .      .     .    .     .    .    .
-        connected                   .    .     /h   /h    .     .      .      .     .      .     .    .     .    .    .
-        connect failed              .    .     G/c  G/c   .     .      .      .     .      .     .    .     .    .    .
-        TCP ended                   .    .     .    .     G/c   G/c    G/c    G/c   R/c    R/c   .    .     .    .    .
-        close 4000                  .    .     .    .     G/c   G/c    G/c    G/c   R/c    R/c   .    .     .    .    .
-        close 4008                  .    .     .    .     /b    /b     /b     /b    /b     /b    .    .     .    .    .
-        close 4007                  .    .     .    .     G/c   LG/c   G/c    G/c   LG/c   LG/c  .    .     .    .    .
-        close 4014                  .    .     .    .     F/f   F/f    F/f    F/f   F/f    F/f   .    .     .    .    .
-        we stop                     /s   /s    /s   /s    X/s   X/s    X/s    X/s   X/s    X/s   /s   /s    /s   .    .
-        any message                 .    .     .    .     .     .      .      .     .      .     .    .     .    .    .
-        a new event                 .    .     .    .     .     .      .      .     .      .     .    .     .    .    .
-        op 10                       .    .     .    .     P/p   S/u    XG/c   XG/c  XR/c   XR/c  .    .     .    .    .
-        op 10, no usable interval   .    .     .    .     XG/c  XG/c   XG/c   XG/c  XR/c   XR/c  .    .     .    .    .
-        op 1                        .    .     .    .     .     .      H/p    H/d   H/u    H/y   .    .     .    .    .
-        op 11                       .    .     .    .     .     .      .      .     .      .     .    .     .    .    .
-        op 7                        .    .     .    .     XG/c  XG/c   XG/c   XG/c  XR/c   XR/c  .    .     .    .    .
-        op 9 true                   .    .     .    .     X/b   X/b    X/b    X/b   X/b    X/b   .    .     .    .    .
-        op 9 false                  .    .     .    .     X/b   XL/b   X/b    X/b   XL/b   XL/b  .    .     .    .    .
-        READY                       .    .     .    .     XG/c  XG/c   XG/c   /y    XR/c   XR/c  .    .     .    .    .
-        RESUMED                     .    .     .    .     XG/c  XG/c   XG/c   XG/c  /y     .     .    .     .    .    .
-        silence                     .    .     .    .     .     .      .      .     .      XR/c  .    .     .    .    .
-        nonsense                    .    .     .    .     XG/c  XG/c   XG/c   XG/c  XR/c   XR/c  .    .     .    .    .
-        a permit                    .    .     .    .     .     .      I/d    .     .      .     .    .     .    .    .
-        a permit that is over       .    .     .    .     .     .      .      .     .      .     .    .     .    .    .
-        a permit of another ask     .    .     .    .     .     .      .      .     .      .     .    .     .    .    .
-        no permit for seconds       .    .     .    .     .     .      .      .     .      .     .    .     .    .    .
-        no permit for minutes       .    .     .    .     .     .      X/b    .     .      .     .    .     .    .    .
-        no room                     .    .     .    .     .     .      .      .     .      .     .    .     .    .    .
-        no room for too long        .    .     .    .     X/r   X/r    X/r    X/r   X/r    X/r   /r   /r    .    .    .
-        room again                  .    .     .    .     .     .      .      .     .      .     .    .     R/c  .    .
-        probes                      .    .     .    .     .     .      .      .     .      H/y   .    .     .    .    .
-        the next deadline           .    .     .    .     XG/c  XG/c   H/p    H/d   H/u    H/y   G/c  G/c   .    .    .
-        200 s later                 .    .     .    .     XG/c  XG/c   H/p    XG/c  XR/c   H/y   G/c  G/c   .    .    .
+        event                       idle idle> conn conn> hello hello> permit stand ident resume ready back back> room stop fail
+        start                       G/c  R/c   .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        connected                   .    .     /h   /h    .     .      .      .     .     .      .     .    .     .    .    .
+        connect failed              .    .     G/c  G/c   .     .      .      .     .     .      .     .    .     .    .    .
+        TCP ended                   .    .     .    .     G/c   G/c    G/c    R/c   G/c   R/c    R/c   .    .     .    .    .
+        close 4000                  .    .     .    .     G/c   G/c    G/c    R/c   G/c   R/c    R/c   .    .     .    .    .
+        close 4008                  .    .     .    .     /b    /b     /b     /b    /b    /b     /b    .    .     .    .    .
+        close 4007                  .    .     .    .     G/c   LG/c   G/c    LG/c  G/c   LG/c   LG/c  .    .     .    .    .
+        close 4014                  .    .     .    .     F/f   F/f    F/f    F/f   F/f   F/f    F/f   .    .     .    .    .
+        we stop                     /s   /s    /s   /s    X/s   X/s    X/s    X/s   X/s   X/s    X/s   /s   /s    /s   .    .
+        any message                 .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        a new event                 .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        op 10                       .    .     .    .     P/p   T/w    XG/c   XR/c  XG/c  XR/c   XR/c  .    .     .    .    .
+        op 10, no usable interval   .    .     .    .     XG/c  XG/c   XG/c   XR/c  XG/c  XR/c   XR/c  .    .     .    .    .
+        op 1                        .    .     .    .     .     .      H/p    H/w   H/d   H/u    H/y   .    .     .    .    .
+        op 11                       .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        op 7                        .    .     .    .     XG/c  XG/c   XG/c   XR/c  XG/c  XR/c   XR/c  .    .     .    .    .
+        op 9 true                   .    .     .    .     X/b   X/b    X/b    X/b   X/b   X/b    X/b   .    .     .    .    .
+        op 9 false                  .    .     .    .     X/b   XL/b   X/b    XL/b  X/b   XL/b   XL/b  .    .     .    .    .
+        READY                       .    .     .    .     XG/c  XG/c   XG/c   XR/c  /y    XR/c   XR/c  .    .     .    .    .
+        RESUMED                     .    .     .    .     XG/c  XG/c   XG/c   XR/c  XG/c  /y     .     .    .     .    .    .
+        silence                     .    .     .    .     .     .      .      .     .     .      XR/c  .    .     .    .    .
+        nonsense                    .    .     .    .     XG/c  XG/c   XG/c   XR/c  XG/c  XR/c   XR/c  .    .     .    .    .
+        a permit                    .    .     .    .     .     .      I/d    .     .     .      .     .    .     .    .    .
+        a permit that is over       .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        a permit of another ask     .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        no permit for seconds       .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        no permit for minutes       .    .     .    .     .     .      X/b    .     .     .      .     .    .     .    .    .
+        still ours                  .    .     .    .     .     .      .      S/u   .     .      .     .    .     .    .    .
+        still ours, too late        .    .     .    .     .     .      .      T/w   .     .      .     .    .     .    .    .
+        ours for another ask        .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        not known to be ours        .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        no room                     .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
+        no room for too long        .    .     .    .     X/r   X/r    X/r    X/r   X/r   X/r    X/r   /r   /r    .    .    .
+        room again                  .    .     .    .     .     .      .      .     .     .      .     .    .     R/c  .    .
+        probes                      .    .     .    .     .     .      .      .     .     .      H/y   .    .     .    .    .
+        the next deadline           .    .     .    .     XG/c  XG/c   H/p    H/w   H/d   H/u    H/y   G/c  G/c   .    .    .
+        200 s later                 .    .     .    .     XG/c  XG/c   H/p    H/w   XG/c  XR/c   H/y   G/c  G/c   .    .    .
         """
 
     /// By event, one a stage in their order.
@@ -233,6 +249,7 @@ struct GatewaySessionTableTests {
             case .connect(identity.resumeURL): "R"
             case .connect(let url): "?\(url)"
             case .requestPermit: "P"
+            case .requestStanding: "T"
             case .sendIdentify: "I"
             case .sendResume(identity.id): "S"
             case .sendResume(let id): "?\(id)"
@@ -265,7 +282,10 @@ struct GatewaySessionTableTests {
             let isNew = event.method == "receivedReady" && outcome == "/y"
             #expect(session.session == (isLost ? nil : isNew ? Self.identity : before.session), "\(stage)")
             if session.state == .connecting || stage.make().state == .idle { continue }
-            let waits = [Kind.backingOff, .waitingForHello, .waitingForPermit, .identifying, .resuming, .ready]
+            let waits = [
+                Kind.backingOff, .waitingForHello, .waitingForPermit, .waitingForStanding, .identifying, .resuming,
+                .ready,
+            ]
             if waits.contains(Kind(session.state)) {
                 #expect(session.nextDeadline != nil, "\(stage) would wait for ever")
             }

@@ -26,11 +26,11 @@ struct GatewaySessionTests {
 
     /// A session in each state that it can be in.
     enum Stage: CaseIterable {
-        case idle, connecting, waitingForHello, waitingForPermit, identifying, resuming, ready, backingOff,
-            waitingForRoom, stopped
+        case idle, connecting, waitingForHello, waitingForPermit, waitingForStanding, identifying, resuming, ready,
+            backingOff, waitingForRoom, stopped
 
         func make() -> GatewaySession {
-            var session = fresh(self == .resuming ? identity : nil)
+            var session = fresh(self == .resuming || self == .waitingForStanding ? identity : nil)
             if self == .idle { return session }
             _ = session.start(now: at(0))
             if self == .connecting { return session }
@@ -47,7 +47,9 @@ struct GatewaySessionTests {
                 return session
             }
             _ = session.receivedHello(interval: .seconds(40), now: at(0))
-            if self == .waitingForPermit || self == .resuming { return session }
+            if self == .waitingForPermit || self == .waitingForStanding { return session }
+            _ = session.standingAnswered(ticket: 1, isHeld: true, now: at(0.1))
+            if self == .resuming { return session }
             _ = session.permitAnswered(ticket: 1, validity: .seconds(1), retryAfter: nil, now: at(0.1))
             if self == .identifying { return session }
             _ = session.receivedReady(identity, now: at(1))
@@ -59,7 +61,7 @@ struct GatewaySessionTests {
 
         var hasConnection: Bool {
             switch self {
-            case .waitingForHello, .waitingForPermit, .identifying, .resuming, .ready: true
+            case .waitingForHello, .waitingForPermit, .waitingForStanding, .identifying, .resuming, .ready: true
             case .idle, .connecting, .backingOff, .waitingForRoom, .stopped: false
             }
         }
@@ -86,7 +88,10 @@ struct GatewaySessionTests {
         var session = Self.fresh(Self.identity)
         #expect(session.start(now: Self.at(0)) == [.connect(url: "wss://resume.test")])
         _ = session.connected(now: Self.at(0))
-        #expect(session.receivedHello(interval: .seconds(40), now: Self.at(0)) == [.sendResume(sessionID: "abc")])
+        #expect(session.receivedHello(interval: .seconds(40), now: Self.at(0)) == [.requestStanding(ticket: 1)])
+        #expect(session.status == .connecting && !session.accepts(isReady: false))
+        #expect(
+            session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(0.5)) == [.sendResume(sessionID: "abc")])
         #expect(session.accepts(isReady: false))
         #expect(session.receivedResumed(now: Self.at(1)) == [])
         #expect(session.status == .ready)
@@ -108,8 +113,9 @@ struct GatewaySessionTests {
         var budget = SendBudget()
         _ = session.start(now: Self.at(0))
         _ = session.connected(now: Self.at(0))
-        let hello = session.receivedHello(interval: interval, now: Self.at(0))
-        #expect(hello == [.sendResume(sessionID: "abc")])
+        _ = session.receivedHello(interval: interval, now: Self.at(0))
+        #expect(
+            session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(0)) == [.sendResume(sessionID: "abc")])
         _ = session.receivedResumed(now: Self.at(0))
         session.probe(every: .seconds(2), now: Self.at(0))
         budget.keepRoom(for: session.heartbeats(in: SendBudget.window))
@@ -244,9 +250,10 @@ struct GatewaySessionTests {
         var now = Self.at(100)
         #expect(session.receivedReconnect(now: now).last == .connect(url: "wss://resume.test"))
         var waits: [Duration] = []
-        for _ in 0..<8 {
+        for ticket in 2..<10 {
             _ = session.connected(now: now)
             _ = session.receivedHello(interval: .seconds(40), now: now)
+            _ = session.standingAnswered(ticket: ticket, isHeld: true, now: now)
             _ = session.receivedResumed(now: now)
             #expect(session.receivedReconnect(now: now) == [.close(code: 4000)])
             let retry = try #require(session.nextDeadline)
@@ -270,7 +277,9 @@ struct GatewaySessionTests {
             _ = session.connected(now: Self.at(0))
             #expect(end(&session, Self.at(0)).last == .connect(url: Self.gateway))
             _ = session.connected(now: Self.at(1))
-            #expect(session.receivedHello(interval: .seconds(40), now: Self.at(1)) == [.sendResume(sessionID: "abc")])
+            _ = session.receivedHello(interval: .seconds(40), now: Self.at(1))
+            #expect(
+                session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(1)) == [.sendResume(sessionID: "abc")])
             // It may be alive again later: RESUMED brings it back into use.
             _ = session.receivedResumed(now: Self.at(1))
             #expect(
@@ -301,6 +310,41 @@ struct GatewaySessionTests {
         #expect(session.status == .waitingForPermit)
     }
 
+    @Test func `A RESUME waits until the slot is known to be ours, and the heart beats on`() throws {
+        var session = Stage.waitingForStanding.make()
+        #expect(session.standingAnswered(ticket: 1, isHeld: false, now: Self.at(0.1)) == [])
+        #expect(session.state == .waitingForStanding)
+        var beats = 0
+        var now = Self.at(0)
+        for ticket in 2...200 {
+            var asked: [Action] = []
+            while asked.isEmpty {
+                now = try #require(session.nextDeadline)
+                asked = session.timerFired(now: now)
+                if asked.contains(.sendHeartbeat) { beats += 1 }
+                session.receivedMessage()
+                session.receivedHeartbeatACK(now: now)
+                asked.removeAll { $0 == .sendHeartbeat }
+            }
+            #expect(asked == [.requestStanding(ticket: ticket)])
+            _ = session.standingAnswered(ticket: ticket, isHeld: false, now: now)
+        }
+        #expect(beats >= 2 && now > Self.at(90))
+        now = try #require(session.nextDeadline)
+        _ = session.timerFired(now: now)
+        // None of them counts as a RESUME that Discord left without an answer.
+        #expect(session.standingAnswered(ticket: 201, isHeld: true, now: now) == [.sendResume(sessionID: "abc")])
+    }
+
+    @Test func `What was known before a standstill is no leave to RESUME`() throws {
+        var session = Stage.waitingForStanding.make()
+        #expect(
+            session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(2.1)) == [.requestStanding(ticket: 2)])
+        #expect(session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(2.2)) == [])
+        #expect(
+            session.standingAnswered(ticket: 2, isHeld: true, now: Self.at(2.2)) == [.sendResume(sessionID: "abc")])
+    }
+
     @Test func `Three unanswered RESUMEs give the session up`() throws {
         var session = Self.fresh(Self.identity)
         var actions = session.start(now: Self.at(0))
@@ -309,6 +353,7 @@ struct GatewaySessionTests {
             #expect(actions.last == .connect(url: "wss://resume.test"), "attempt \(attempt)")
             _ = session.connected(now: now)
             _ = session.receivedHello(interval: .seconds(40), now: now)
+            _ = session.standingAnswered(ticket: attempt, isHeld: true, now: now)
             actions = session.closed(code: nil, reason: "", now: now)
             if attempt == 3 { #expect(actions.first == .sessionLost(.resumeAttempts)) }
             if session.nextDeadline != nil, actions.last != .connect(url: "wss://resume.test") {
@@ -352,6 +397,7 @@ struct GatewaySessionTests {
                 _ = session.permitAnswered(ticket: 1, validity: .seconds(1), retryAfter: nil, now: now)
                 _ = session.receivedReady(Self.identity, now: now)
             } else {
+                _ = session.standingAnswered(ticket: 2, isHeld: true, now: now)
                 _ = session.receivedResumed(now: now)
             }
         }
@@ -371,7 +417,7 @@ struct GatewaySessionTests {
         switch stage {
         // These end by the shell's own deadline, by a hand from outside, or not at all.
         case .idle, .connecting, .waitingForRoom, .stopped: #expect(session.nextDeadline == nil)
-        case .waitingForHello, .waitingForPermit, .identifying, .resuming, .ready, .backingOff:
+        case .waitingForHello, .waitingForPermit, .waitingForStanding, .identifying, .resuming, .ready, .backingOff:
             #expect(session.nextDeadline != nil)
         }
     }
@@ -400,6 +446,8 @@ struct GatewaySessionTests {
             ("nonsense", { $0.receivedNonsense("", now: Self.at(50)) }),
             ("permit", { $0.permitAnswered(ticket: 1, validity: .seconds(100), retryAfter: nil, now: Self.at(50)) }),
             ("no permit", { $0.permitAnswered(ticket: 1, validity: nil, retryAfter: .seconds(1), now: Self.at(50)) }),
+            ("standing", { $0.standingAnswered(ticket: 1, isHeld: true, now: Self.at(50)) }),
+            ("no standing", { $0.standingAnswered(ticket: 1, isHeld: false, now: Self.at(50)) }),
             ("closed", { $0.closed(code: nil, reason: "", now: Self.at(50)) }),
             ("fatal", { $0.closed(code: 4004, reason: "", now: Self.at(50)) }),
             ("timer", { $0.timerFired(now: Self.at(500)) }),
@@ -412,7 +460,7 @@ struct GatewaySessionTests {
             // What needs a connection is only asked for while there is one, and closing is always resumable.
             for action in actions {
                 switch action {
-                case .sendIdentify, .sendResume, .sendHeartbeat, .requestPermit:
+                case .sendIdentify, .sendResume, .sendHeartbeat, .requestPermit, .requestStanding:
                     #expect(stage.hasConnection, "\(name)")
                 case .close(let code):
                     #expect(stage.hasConnection && code == 4000, "\(name)")

@@ -60,6 +60,8 @@ final class LanePublisher {
     private var returnLoggedAt: Instant?
     private(set) var bufferedBytes = 0
     private var isFull = false
+    var standingWaiters: [(Standing) -> Void] = []
+    var asksStanding = false
 
     init(
         eventLoop: any EventLoop,

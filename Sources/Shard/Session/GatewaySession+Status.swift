@@ -6,7 +6,7 @@ extension GatewaySession {
     var status: SlotStatus {
         switch self.state {
         case .idle: .starting
-        case .backingOff, .connecting, .waitingForHello, .waitingForRoom: .connecting
+        case .backingOff, .connecting, .waitingForHello, .waitingForStanding, .waitingForRoom: .connecting
         case .waitingForPermit: .waitingForPermit
         case .identifying: .identifying
         case .resuming: .resuming

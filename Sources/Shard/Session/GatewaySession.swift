@@ -13,6 +13,9 @@ struct GatewaySession: Sendable {
         case connect(url: String)
         /// Ask for leave to IDENTIFY and answer with this ticket.
         case requestPermit(ticket: Int)
+        /// Find out whether the slot is still this process's, and answer with this ticket: a RESUME of one that another
+        /// process has got ends the session there.
+        case requestStanding(ticket: Int)
         case sendIdentify
         case sendResume(sessionID: String)
         case sendHeartbeat
@@ -30,6 +33,7 @@ struct GatewaySession: Sendable {
         case connecting
         case waitingForHello(until: Instant)
         case waitingForPermit
+        case waitingForStanding
         case identifying(until: Instant)
         case resuming(until: Instant)
         case ready
@@ -61,10 +65,10 @@ struct GatewaySession: Sendable {
     private var triesResumeURL = true
     private var readySince: Instant?
 
-    // The permit.
+    // The leave to IDENTIFY or to RESUME.
     private var ticket = 0
-    private var permitAskedAt: Instant?
-    private var permitRetryAt: Instant?
+    private var leaveAskedAt: Instant?
+    private var leaveRetryAt: Instant?
 
     // The heart.
     private var heartbeatInterval: Duration?
@@ -156,7 +160,9 @@ struct GatewaySession: Sendable {
         case .ready: !isReady
         case .resuming: !isReady
         case .identifying: isReady
-        case .idle, .backingOff, .connecting, .waitingForHello, .waitingForPermit, .waitingForRoom, .stopped: false
+        case .idle, .backingOff, .connecting, .waitingForHello, .waitingForPermit, .waitingForStanding,
+            .waitingForRoom, .stopped:
+            false
         }
     }
 
@@ -173,13 +179,8 @@ struct GatewaySession: Sendable {
         self.heartbeatInterval = interval
         // Discord docs, Gateway, Sending Heartbeats: the first after interval * jitter.
         self.heartbeatAt = now + interval * self.random.fraction()
-        if let session {
-            self.state = .resuming(until: now + self.policy.readyTimeout)
-            self.unansweredResumes += 1
-            return [.sendResume(sessionID: session.id)]
-        }
-        self.state = .waitingForPermit
-        return self.askForPermit(now: now)
+        self.state = self.session == nil ? .waitingForPermit : .waitingForStanding
+        return self.askForLeave(now: now)
     }
 
     mutating func receivedHeartbeatRequest(now: Instant) -> [Action] {
@@ -224,8 +225,8 @@ struct GatewaySession: Sendable {
             self.becomeReady(now: now)
             return []
         case .ready: return []
-        case .idle, .backingOff, .connecting, .waitingForHello, .waitingForPermit, .identifying, .waitingForRoom,
-            .stopped:
+        case .idle, .backingOff, .connecting, .waitingForHello, .waitingForPermit, .waitingForStanding, .identifying,
+            .waitingForRoom, .stopped:
             return self.receivedNonsense("RESUMED that was not expected", now: now)
         }
     }
@@ -258,16 +259,16 @@ struct GatewaySession: Sendable {
         }
     }
 
-    // MARK: Permits
+    // MARK: Leave to IDENTIFY and to RESUME
 
     /// - Parameters:
     ///   - validity: since the permit was asked for; `nil`: not now.
     ///   - retryAfter: when to ask again.
     mutating func permitAnswered(ticket: Int, validity: Duration?, retryAfter: Duration?, now: Instant) -> [Action] {
-        guard case .waitingForPermit = self.state, ticket == self.ticket, let askedAt = self.permitAskedAt else {
+        guard case .waitingForPermit = self.state, ticket == self.ticket, let askedAt = self.leaveAskedAt else {
             return []
         }
-        self.permitAskedAt = nil
+        self.leaveAskedAt = nil
         if let validity, now - askedAt <= validity {
             self.state = .identifying(until: now + self.policy.readyTimeout)
             return [.sendIdentify]
@@ -279,14 +280,32 @@ struct GatewaySession: Sendable {
             self.state = .backingOff(until: now + wait - .seconds(2))
             return [.close(code: Self.resumableClose)]
         }
-        self.permitRetryAt = now + wait
+        self.leaveRetryAt = now + wait
         return []
     }
 
-    private mutating func askForPermit(now: Instant) -> [Action] {
+    /// - Parameter isHeld: whether the slot was still this process's at some time since that was asked.
+    mutating func standingAnswered(ticket: Int, isHeld: Bool, now: Instant) -> [Action] {
+        guard case .waitingForStanding = self.state, ticket == self.ticket, let askedAt = self.leaveAskedAt,
+            let session
+        else { return [] }
+        self.leaveAskedAt = nil
+        guard isHeld else {
+            self.leaveRetryAt = now + self.policy.standingRetry * (1 + 0.1 * self.random.fraction())
+            return []
+        }
+        // This process may have been stopped in between.
+        guard now - askedAt <= self.policy.standingValidity else { return self.askForLeave(now: now) }
+        self.state = .resuming(until: now + self.policy.readyTimeout)
+        self.unansweredResumes += 1
+        return [.sendResume(sessionID: session.id)]
+    }
+
+    private mutating func askForLeave(now: Instant) -> [Action] {
         self.ticket += 1
-        self.permitAskedAt = now
-        self.permitRetryAt = nil
+        self.leaveAskedAt = now
+        self.leaveRetryAt = nil
+        if case .waitingForStanding = self.state { return [.requestStanding(ticket: self.ticket)] }
         return [.requestPermit(ticket: self.ticket)]
     }
 
@@ -312,7 +331,7 @@ struct GatewaySession: Sendable {
             switch self.state {
             case .ready: self.probeAt
             case .idle, .connecting, .waitingForRoom, .stopped: nil
-            case .waitingForPermit: self.permitRetryAt
+            case .waitingForPermit, .waitingForStanding: self.leaveRetryAt
             case .backingOff(let until), .waitingForHello(let until), .identifying(let until), .resuming(let until):
                 until
             }
@@ -331,8 +350,8 @@ struct GatewaySession: Sendable {
         case .resuming(let until) where until <= now:
             return [.close(code: Self.resumableClose)]
                 + self.tryAgain("no RESUMED in time", loss: .neverReady, now: now)
-        case .idle, .backingOff, .connecting, .waitingForHello, .waitingForPermit, .identifying, .resuming, .ready,
-            .waitingForRoom, .stopped:
+        case .idle, .backingOff, .connecting, .waitingForHello, .waitingForPermit, .waitingForStanding, .identifying,
+            .resuming, .ready, .waitingForRoom, .stopped:
             break
         }
         if let pausedSince, self.hasConnection, pausedSince + self.policy.longestPause <= now {
@@ -342,9 +361,8 @@ struct GatewaySession: Sendable {
             return [.close(code: Self.resumableClose)]
         }
         var actions: [Action] = []
-        if case .waitingForPermit = self.state, let permitRetryAt, permitRetryAt <= now {
-            actions += self.askForPermit(now: now)
-        }
+        // Set while leave is waited for alone.
+        if let leaveRetryAt, leaveRetryAt <= now { actions += self.askForLeave(now: now) }
         if let heartbeatAt, heartbeatAt <= now { actions += self.beat(now: now) }
         if case .ready = self.state, let probeInterval, let probeAt, probeAt <= now {
             self.probeAt = now + probeInterval
@@ -379,7 +397,7 @@ struct GatewaySession: Sendable {
 
     private var hasConnection: Bool {
         switch self.state {
-        case .waitingForHello, .waitingForPermit, .identifying, .resuming, .ready: true
+        case .waitingForHello, .waitingForPermit, .waitingForStanding, .identifying, .resuming, .ready: true
         case .idle, .backingOff, .connecting, .waitingForRoom, .stopped: false
         }
     }
@@ -419,8 +437,8 @@ struct GatewaySession: Sendable {
         self.lastBeatAt = nil
         self.awaitsACK = false
         self.missedACKs = 0
-        self.permitAskedAt = nil
-        self.permitRetryAt = nil
+        self.leaveAskedAt = nil
+        self.leaveRetryAt = nil
     }
 
     private mutating func tryAgain(

@@ -19,6 +19,9 @@ struct SessionPolicy: Sendable, Equatable {
     var invalidSessionWait: ClosedRange<Duration> = .seconds(1)...(.seconds(5))
     /// A socket waits for its permit at most so long; with a longer wait ahead it is closed and opened again in time.
     var longestPermitWait: Duration = .seconds(15)
+    /// How old an answer may be by which a RESUME is sent, and the wait after one that is no leave.
+    var standingValidity: Duration = .seconds(2)
+    var standingRetry: Duration = .milliseconds(500)
     /// How long the socket may stay unread for lack of room before it is closed, resumably.
     var longestPause: Duration = .seconds(45)
     /// Timer beats without an ACK that are borne while other messages come in.

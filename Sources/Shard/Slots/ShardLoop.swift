@@ -124,14 +124,17 @@ final class ShardLoop: Sendable {
 
     // MARK: Slots
 
-    func start(_ grant: SlotGrant, token: Secret, askPermit: @escaping ShardSlot.AskPermit) async {
+    func start(
+        _ grant: SlotGrant, token: Secret, askPermit: @escaping ShardSlot.AskPermit,
+        holdsLease: @escaping ShardSlot.HoldsLease
+    ) async {
         await self.onLoop { core in
             core.slots[grant.slot]?.drop()
             var settings = self.settings
             settings.plan = core.plan
             let slot = ShardSlot(
                 grant: grant, token: token, settings: settings, publisher: core.publisher, metrics: self.metrics,
-                askPermit: askPermit, answer: self.answer, logger: self.logger)
+                askPermit: askPermit, holdsLease: holdsLease, answer: self.answer, logger: self.logger)
             core.slots[grant.slot] = slot
             if let writer = core.cache { slot.useCache(of: writer) }
             slot.use(core.publishing[Self.key(of: grant.slot)])

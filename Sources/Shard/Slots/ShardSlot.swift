@@ -13,6 +13,8 @@ final class ShardSlot {
 
     /// Asks the coordinator for leave to IDENTIFY.
     typealias AskPermit = @Sendable (SlotGrant) async -> PermitAnswer?
+    /// Whether the process' lease lasts for certain.
+    typealias HoldsLease = @Sendable () -> Bool
     /// Answers a worker's command.
     typealias Answer = @Sendable (ControlAnswer, ControlRequester) -> Void
 
@@ -23,6 +25,7 @@ final class ShardSlot {
     let publisher: LanePublisher
     let metrics: ShardMetrics
     let askPermit: AskPermit
+    let holdsLease: HoldsLease
     let answer: Answer
     let logger: Logger
     var message: BatchMessage
@@ -52,6 +55,7 @@ final class ShardSlot {
     /// The session whose gap record is known to be waited for.
     private var loggedGapWait: String?
     private var hasLoggedPresence = false
+    private var hasLoggedStanding = false
     var guilds: Set<UInt64> = []
     /// False for a session that another process began: its guilds show with their events.
     var knowsGuilds = true
@@ -67,6 +71,7 @@ final class ShardSlot {
         publisher: LanePublisher,
         metrics: ShardMetrics,
         askPermit: @escaping AskPermit,
+        holdsLease: @escaping HoldsLease,
         answer: @escaping Answer = { _, _ in },
         logger: Logger
     ) {
@@ -77,6 +82,7 @@ final class ShardSlot {
         self.publisher = publisher
         self.metrics = metrics
         self.askPermit = askPermit
+        self.holdsLease = holdsLease
         self.answer = answer
         var logger = logger
         logger[metadataKey: "shard.slot"] = "\(grant.slot)"
@@ -127,6 +133,7 @@ final class ShardSlot {
             switch action {
             case .connect(let url): self.connect(to: url)
             case .requestPermit(let ticket): self.requestPermit(ticket)
+            case .requestStanding(let ticket): self.requestStanding(ticket)
             case .sendIdentify: self.identify()
             case .sendResume(let sessionID):
                 let watermark = self.pipeline.watermark ?? 0
@@ -204,6 +211,21 @@ final class ShardSlot {
                     validity: answer?.validMilliseconds.map { .milliseconds($0) },
                     retryAfter: answer?.retryAfterMilliseconds.map { .milliseconds($0) },
                     now: .now))
+        }
+    }
+
+    /// A process that stood still, or was cut off, finds its connections ended as soon as another one has its slots: it
+    /// must not take their sessions back. The broker knows that best; while it does not answer, the lease tells.
+    private func requestStanding(_ ticket: Int) {
+        self.publisher.askStanding { standing in
+            let isHeld = standing == .held || (standing == .unknown && self.holdsLease())
+            if !isHeld, !self.hasLoggedStanding {
+                self.hasLoggedStanding = true
+                self.logger.warning(
+                    "RESUME waits until it is known that the slot is still this process's",
+                    metadata: ["broker.standing": "\(standing)"])
+            }
+            self.perform(self.session.standingAnswered(ticket: ticket, isHeld: isHeld, now: .now))
         }
     }
 

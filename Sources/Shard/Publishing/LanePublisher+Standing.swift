@@ -1,0 +1,55 @@
+import AMQP
+import NIOCore
+import Runtime
+
+/// What the broker says of this process' exchange, which is deleted before any slot of it is given to another process.
+enum Standing: Sendable, Equatable {
+    case held
+    /// The exchange is gone.
+    case cutOff
+    /// There is no channel, or the broker does not answer.
+    case unknown
+}
+
+extension LanePublisher {
+    /// The broker answers from what it has in memory; after this long something else is wrong.
+    private static let standingTimeout: TimeAmount = .seconds(1)
+
+    /// Asks the broker. All who ask while an answer is on its way share the next one: that one may be from before a
+    /// slot was given away.
+    ///
+    /// - Parameter answer: called once, within two timeouts, on the event loop.
+    func askStanding(_ answer: @escaping (Standing) -> Void) {
+        self.standingWaiters.append(answer)
+        if !self.asksStanding { self.askStandingNow() }
+    }
+
+    private func askStandingNow() {
+        let waiters = self.standingWaiters
+        self.standingWaiters = []
+        // Nothing is read from a connection that the broker blocks.
+        guard case .open(let channel, _) = self.link, let exchange, self.isOpen else {
+            let standing: Standing = self.settings.discards ? .held : .unknown
+            for waiter in waiters { waiter(standing) }
+            return
+        }
+        self.asksStanding = true
+        let answer = self.eventLoop.makePromise(of: Standing.self)
+        let timer = self.eventLoop.assumeIsolated().scheduleTask(in: Self.standingTimeout) { answer.succeed(.unknown) }
+        self.eventLoop.makeFutureWithTask { () -> Standing in
+            do {
+                try await channel.declareExchange(exchange, kind: .fanout, passive: true)
+                return .held
+            } catch {
+                // It has closed the channel, by which the publisher hears of it too.
+                return (error as? AMQPError)?.replyCode == 404 ? .cutOff : .unknown
+            }
+        }.assumeIsolated().whenSuccess { answer.succeed($0) }
+        answer.futureResult.assumeIsolated().whenSuccess { standing in
+            timer.cancel()
+            self.asksStanding = false
+            for waiter in waiters { waiter(standing) }
+            if !self.standingWaiters.isEmpty, !self.asksStanding { self.askStandingNow() }
+        }
+    }
+}
