@@ -83,7 +83,7 @@ struct GatewaySessionTableTests {
             }
             _ = session.receivedHello(interval: .seconds(40), now: at(0))
             if self == .permit || self == .standing { return session }
-            _ = session.standingAnswered(ticket: 1, isHeld: true, now: at(0.1))
+            _ = session.standingAnswered(ticket: 1, heldAt: at(0.1), now: at(0.1))
             if self == .resuming { return session }
             _ = session.permitAnswered(ticket: 1, validity: .seconds(1), retryAfter: nil, now: at(0.1))
             if self == .identifying { return session }
@@ -165,14 +165,14 @@ struct GatewaySessionTableTests {
         .init("no permit for minutes", "permitAnswered") {
             $0.permitAnswered(ticket: 1, validity: nil, retryAfter: .seconds(300), now: at(1))
         },
-        .init("still ours", "standingAnswered") { $0.standingAnswered(ticket: 1, isHeld: true, now: at(1)) },
-        .init("still ours, too late", "standingAnswered") {
-            $0.standingAnswered(ticket: 1, isHeld: true, now: at(3))
+        .init("still ours", "standingAnswered") { $0.standingAnswered(ticket: 1, heldAt: at(0.5), now: at(1)) },
+        .init("ours some time ago", "standingAnswered") {
+            $0.standingAnswered(ticket: 1, heldAt: at(0.5), now: at(4))
         },
-        .init("ours for another ask", "standingAnswered") { $0.standingAnswered(ticket: 0, isHeld: true, now: at(1)) },
-        .init("not known to be ours", "standingAnswered") {
-            $0.standingAnswered(ticket: 1, isHeld: false, now: at(1))
+        .init("ours for another ask", "standingAnswered") {
+            $0.standingAnswered(ticket: 0, heldAt: at(0.5), now: at(1))
         },
+        .init("not known to be ours", "standingAnswered") { $0.standingAnswered(ticket: 1, heldAt: nil, now: at(1)) },
         .init("no room", "readingPaused") {
             $0.readingPaused(now: at(1))
             return []
@@ -202,7 +202,7 @@ struct GatewaySessionTableTests {
         TCP ended                   .    .     .    .     G/c   G/c    G/c    R/c   G/c   R/c    R/c   .    .     .    .    .
         close 4000                  .    .     .    .     G/c   G/c    G/c    R/c   G/c   R/c    R/c   .    .     .    .    .
         close 4008                  .    .     .    .     /b    /b     /b     /b    /b    /b     /b    .    .     .    .    .
-        close 4007                  .    .     .    .     G/c   LG/c   G/c    LG/c  G/c   LG/c   LG/c  .    .     .    .    .
+        close 4007                  .    .     .    .     G/c   LG/c   G/c    R/c   G/c   LG/c   LG/c  .    .     .    .    .
         close 4014                  .    .     .    .     F/f   F/f    F/f    F/f   F/f   F/f    F/f   .    .     .    .    .
         we stop                     /s   /s    /s   /s    X/s   X/s    X/s    X/s   X/s   X/s    X/s   /s   /s    /s   .    .
         any message                 .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
@@ -213,7 +213,7 @@ struct GatewaySessionTableTests {
         op 11                       .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
         op 7                        .    .     .    .     XG/c  XG/c   XG/c   XR/c  XG/c  XR/c   XR/c  .    .     .    .    .
         op 9 true                   .    .     .    .     X/b   X/b    X/b    X/b   X/b   X/b    X/b   .    .     .    .    .
-        op 9 false                  .    .     .    .     X/b   XL/b   X/b    XL/b  X/b   XL/b   XL/b  .    .     .    .    .
+        op 9 false                  .    .     .    .     X/b   XL/b   X/b    X/b   X/b   XL/b   XL/b  .    .     .    .    .
         READY                       .    .     .    .     XG/c  XG/c   XG/c   XR/c  /y    XR/c   XR/c  .    .     .    .    .
         RESUMED                     .    .     .    .     XG/c  XG/c   XG/c   XR/c  XG/c  /y     .     .    .     .    .    .
         silence                     .    .     .    .     .     .      .      .     .     .      XR/c  .    .     .    .    .
@@ -224,7 +224,7 @@ struct GatewaySessionTableTests {
         no permit for seconds       .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
         no permit for minutes       .    .     .    .     .     .      X/b    .     .     .      .     .    .     .    .    .
         still ours                  .    .     .    .     .     .      .      S/u   .     .      .     .    .     .    .    .
-        still ours, too late        .    .     .    .     .     .      .      T/w   .     .      .     .    .     .    .    .
+        ours some time ago          .    .     .    .     .     .      .      T/w   .     .      .     .    .     .    .    .
         ours for another ask        .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
         not known to be ours        .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
         no room                     .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .

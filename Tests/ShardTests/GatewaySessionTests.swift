@@ -48,7 +48,7 @@ struct GatewaySessionTests {
             }
             _ = session.receivedHello(interval: .seconds(40), now: at(0))
             if self == .waitingForPermit || self == .waitingForStanding { return session }
-            _ = session.standingAnswered(ticket: 1, isHeld: true, now: at(0.1))
+            _ = session.standingAnswered(ticket: 1, heldAt: at(0.1), now: at(0.1))
             if self == .resuming { return session }
             _ = session.permitAnswered(ticket: 1, validity: .seconds(1), retryAfter: nil, now: at(0.1))
             if self == .identifying { return session }
@@ -91,7 +91,9 @@ struct GatewaySessionTests {
         #expect(session.receivedHello(interval: .seconds(40), now: Self.at(0)) == [.requestStanding(ticket: 1)])
         #expect(session.status == .connecting && !session.accepts(isReady: false))
         #expect(
-            session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(0.5)) == [.sendResume(sessionID: "abc")])
+            session.standingAnswered(ticket: 1, heldAt: Self.at(0.5), now: Self.at(0.5)) == [
+                .sendResume(sessionID: "abc")
+            ])
         #expect(session.accepts(isReady: false))
         #expect(session.receivedResumed(now: Self.at(1)) == [])
         #expect(session.status == .ready)
@@ -115,7 +117,7 @@ struct GatewaySessionTests {
         _ = session.connected(now: Self.at(0))
         _ = session.receivedHello(interval: interval, now: Self.at(0))
         #expect(
-            session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(0)) == [.sendResume(sessionID: "abc")])
+            session.standingAnswered(ticket: 1, heldAt: Self.at(0), now: Self.at(0)) == [.sendResume(sessionID: "abc")])
         _ = session.receivedResumed(now: Self.at(0))
         session.probe(every: .seconds(2), now: Self.at(0))
         budget.keepRoom(for: session.heartbeats(in: SendBudget.window))
@@ -253,7 +255,7 @@ struct GatewaySessionTests {
         for ticket in 2..<10 {
             _ = session.connected(now: now)
             _ = session.receivedHello(interval: .seconds(40), now: now)
-            _ = session.standingAnswered(ticket: ticket, isHeld: true, now: now)
+            _ = session.standingAnswered(ticket: ticket, heldAt: now, now: now)
             _ = session.receivedResumed(now: now)
             #expect(session.receivedReconnect(now: now) == [.close(code: 4000)])
             let retry = try #require(session.nextDeadline)
@@ -279,7 +281,9 @@ struct GatewaySessionTests {
             _ = session.connected(now: Self.at(1))
             _ = session.receivedHello(interval: .seconds(40), now: Self.at(1))
             #expect(
-                session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(1)) == [.sendResume(sessionID: "abc")])
+                session.standingAnswered(ticket: 1, heldAt: Self.at(1), now: Self.at(1)) == [
+                    .sendResume(sessionID: "abc")
+                ])
             // It may be alive again later: RESUMED brings it back into use.
             _ = session.receivedResumed(now: Self.at(1))
             #expect(
@@ -312,7 +316,7 @@ struct GatewaySessionTests {
 
     @Test func `A RESUME waits until the slot is known to be ours, and the heart beats on`() throws {
         var session = Stage.waitingForStanding.make()
-        #expect(session.standingAnswered(ticket: 1, isHeld: false, now: Self.at(0.1)) == [])
+        #expect(session.standingAnswered(ticket: 1, heldAt: nil, now: Self.at(0.1)) == [])
         #expect(session.state == .waitingForStanding)
         var beats = 0
         var now = Self.at(0)
@@ -327,22 +331,26 @@ struct GatewaySessionTests {
                 asked.removeAll { $0 == .sendHeartbeat }
             }
             #expect(asked == [.requestStanding(ticket: ticket)])
-            _ = session.standingAnswered(ticket: ticket, isHeld: false, now: now)
+            _ = session.standingAnswered(ticket: ticket, heldAt: nil, now: now)
         }
         #expect(beats >= 2 && now > Self.at(90))
         now = try #require(session.nextDeadline)
         _ = session.timerFired(now: now)
         // None of them counts as a RESUME that Discord left without an answer.
-        #expect(session.standingAnswered(ticket: 201, isHeld: true, now: now) == [.sendResume(sessionID: "abc")])
+        #expect(session.standingAnswered(ticket: 201, heldAt: now, now: now) == [.sendResume(sessionID: "abc")])
     }
 
     @Test func `What was known before a standstill is no leave to RESUME`() throws {
         var session = Stage.waitingForStanding.make()
         #expect(
-            session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(2.1)) == [.requestStanding(ticket: 2)])
-        #expect(session.standingAnswered(ticket: 1, isHeld: true, now: Self.at(2.2)) == [])
+            session.standingAnswered(ticket: 1, heldAt: Self.at(0), now: Self.at(3.1)) == [
+                .requestStanding(ticket: 2)
+            ])
+        #expect(session.standingAnswered(ticket: 1, heldAt: Self.at(3.2), now: Self.at(3.2)) == [])
         #expect(
-            session.standingAnswered(ticket: 2, isHeld: true, now: Self.at(2.2)) == [.sendResume(sessionID: "abc")])
+            session.standingAnswered(ticket: 2, heldAt: Self.at(3.1), now: Self.at(3.2)) == [
+                .sendResume(sessionID: "abc")
+            ])
     }
 
     @Test func `Three unanswered RESUMEs give the session up`() throws {
@@ -353,7 +361,7 @@ struct GatewaySessionTests {
             #expect(actions.last == .connect(url: "wss://resume.test"), "attempt \(attempt)")
             _ = session.connected(now: now)
             _ = session.receivedHello(interval: .seconds(40), now: now)
-            _ = session.standingAnswered(ticket: attempt, isHeld: true, now: now)
+            _ = session.standingAnswered(ticket: attempt, heldAt: now, now: now)
             actions = session.closed(code: nil, reason: "", now: now)
             if attempt == 3 { #expect(actions.first == .sessionLost(.resumeAttempts)) }
             if session.nextDeadline != nil, actions.last != .connect(url: "wss://resume.test") {
@@ -397,7 +405,7 @@ struct GatewaySessionTests {
                 _ = session.permitAnswered(ticket: 1, validity: .seconds(1), retryAfter: nil, now: now)
                 _ = session.receivedReady(Self.identity, now: now)
             } else {
-                _ = session.standingAnswered(ticket: 2, isHeld: true, now: now)
+                _ = session.standingAnswered(ticket: 2, heldAt: now, now: now)
                 _ = session.receivedResumed(now: now)
             }
         }
@@ -446,8 +454,8 @@ struct GatewaySessionTests {
             ("nonsense", { $0.receivedNonsense("", now: Self.at(50)) }),
             ("permit", { $0.permitAnswered(ticket: 1, validity: .seconds(100), retryAfter: nil, now: Self.at(50)) }),
             ("no permit", { $0.permitAnswered(ticket: 1, validity: nil, retryAfter: .seconds(1), now: Self.at(50)) }),
-            ("standing", { $0.standingAnswered(ticket: 1, isHeld: true, now: Self.at(50)) }),
-            ("no standing", { $0.standingAnswered(ticket: 1, isHeld: false, now: Self.at(50)) }),
+            ("standing", { $0.standingAnswered(ticket: 1, heldAt: Self.at(50), now: Self.at(50)) }),
+            ("no standing", { $0.standingAnswered(ticket: 1, heldAt: nil, now: Self.at(50)) }),
             ("closed", { $0.closed(code: nil, reason: "", now: Self.at(50)) }),
             ("fatal", { $0.closed(code: 4004, reason: "", now: Self.at(50)) }),
             ("timer", { $0.timerFired(now: Self.at(500)) }),

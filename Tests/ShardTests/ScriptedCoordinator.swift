@@ -32,13 +32,9 @@ final class ScriptedCoordinator: MemberCoordinator {
     }
 
     private let topology: TestTopology
-    private let lease: Duration
     private let state = Mutex(State())
 
-    init(_ topology: TestTopology, lease: Duration = .seconds(6)) {
-        self.topology = topology
-        self.lease = lease
-    }
+    init(_ topology: TestTopology) { self.topology = topology }
 
     var now: State { self.state.withLock { $0 } }
 
@@ -87,7 +83,7 @@ final class ScriptedCoordinator: MemberCoordinator {
             throw Failure(code: .unavailable, message: "\(error)")
         }
         return MemberRegistered(
-            incarnation: incarnation, leaseMilliseconds: Int(self.lease / .milliseconds(1)), renewMilliseconds: 100,
+            incarnation: incarnation, leaseMilliseconds: 6_000, renewMilliseconds: 100,
             exchange: self.topology.exchange(incarnation: incarnation),
             controlQueue: self.topology.controlQueue(incarnation: incarnation))
     }

@@ -68,7 +68,6 @@ struct ShardProcessTests {
         _ test: String,
         amqpURL: String? = nil,
         settings extra: [String: String] = [:],
-        lease: Duration = .seconds(6),
         configure: (inout ShardSettings) -> Void = { _ in },
         logger: Logger = Logger(label: "shard", factory: { _ in SwiftLogNoOpLogHandler() }),
         _ body: (Stage) async throws -> Void
@@ -76,7 +75,7 @@ struct ShardProcessTests {
         let topology = try await TestTopology(test)
         let discord = ScriptedDiscord()
         try await discord.start()
-        let coordinator = ScriptedCoordinator(topology, lease: lease)
+        let coordinator = ScriptedCoordinator(topology)
         var environment = [
             "FLOTILLA_COORDINATOR_URL": "http://127.0.0.1:1", "FLOTILLA_MEMBER_TOKEN": "m",
             "FLOTILLA_MEMBER_ID": "shard-test",

@@ -1,3 +1,5 @@
+import ClusterAPI
+import Discord
 import Foundation
 import Gateway
 import Runtime
@@ -7,20 +9,65 @@ import Testing
 @testable import Shard
 
 extension ShardProcessTests {
-    @Test func `A process that was cut off does not take its session back`() async throws {
+    @Test func `A process that was cut off does not take its sessions back`() async throws {
         try await Self.run("cut-off") { stage in
+            let slots = (0..<3).map { Slot(application: 10, generation: 1, shard: $0) }
+            let url = stage.discord.url
+            stage.coordinator.grant(
+                slots.map { slot in
+                    SlotGrant(
+                        slot: slot, numShards: 3, epoch: 1, intents: 33_281, gatewayURL: url,
+                        session: SessionState(sessionID: "session-\(slot.shard)", resumeURL: url, sequence: 7))
+                })
+            for number in slots.indices {
+                let connection = try await stage.discord.connection(number)
+                connection.hello()
+                _ = try await connection.body(op: 6)
+                connection.resumed(8)
+            }
+            try await eventually("all slots ready") {
+                slots.allSatisfy { stage.coordinator.told($0)?.status == .ready }
+            }
+            // Nothing tells it, and other processes have RESUMED. What it has heard of its lease is from before that.
+            try await stage.topology.fence(incarnation: 1)
+            for number in slots.indices { try await stage.discord.connection(number).connection.drop() }
+            for number in slots.indices {
+                let connection = try await stage.discord.connection(slots.count + number)
+                connection.hello()
+            }
+            try await eventually("a new incarnation") { stage.coordinator.now.incarnation == 2 }
+            for number in slots.indices {
+                let connection = try await stage.discord.connection(slots.count + number)
+                try await eventually("the socket cut") { connection.isClosed }
+                #expect(connection.texts(op: 6).isEmpty && connection.texts(op: 2).isEmpty)
+            }
+        }
+    }
+
+    @Test func `A hand-over while the broker is asked sends no RESUME`() async throws {
+        let url = try #require(URL(string: TestEnvironment.amqpURL))
+        let proxy = FaultProxy(to: url.host() ?? "", port: url.port ?? 5672)
+        try await proxy.start()
+        let through = try TestEnvironment.amqpURL.replacingOccurrences(
+            of: ":\(url.port ?? 5672)", with: ":\(proxy.port)")
+        try await Self.run("asked", amqpURL: through) { stage in
             let first = try await stage.begin()
             try await stage.waitForWatermark(1)
-            // As after a standstill: nobody has told it, and another process has RESUMED.
-            stage.coordinator.change { $0.isAway = true }
-            try await stage.topology.fence(incarnation: 1)
+            // The broker is there, and silent.
+            proxy.apply(.stall(milliseconds: 60_000))
+            first.message(2)
             first.connection.drop()
             let second = try await stage.discord.connection(1)
             second.hello()
-            try await eventually("a new incarnation") { stage.coordinator.now.incarnation == 2 }
-            try await eventually("the socket cut") { second.isClosed }
-            #expect(second.texts(op: 6).isEmpty && second.texts(op: 2).isEmpty)
+            _ = try await second.beat()
+            stage.coordinator.grant([])
+            try await stage.waitForStatus(.handingOver)
+            proxy.mend()
+            try await stage.waitForStatus(.released)
+            #expect(second.texts(op: 6).isEmpty)
+            #expect(stage.coordinator.told(Self.slot)?.session?.sequence == 2)
         }
+        await proxy.stop()
     }
 
     @Test(arguments: [true, false])
@@ -31,33 +78,25 @@ extension ShardProcessTests {
         let through = try TestEnvironment.amqpURL.replacingOccurrences(
             of: ":\(url.port ?? 5672)", with: ":\(proxy.port)")
         let log = LogLines()
-        try await Self.run("standing", amqpURL: through, lease: .milliseconds(500), logger: log.logger) { stage in
+        try await Self.run("standing", amqpURL: through, logger: log.logger) { stage in
             let first = try await stage.begin()
             try await stage.waitForWatermark(1)
             stage.coordinator.change { $0.isAway = true }
             proxy.cut()
             let waits = "RESUME waits until it is known that the slot is still this process's"
-            // While the lease lasts it is known; so as often as it takes.
-            var connection = first
-            var number = 0
-            repeat {
-                connection.connection.drop()
-                number += 1
-                connection = try await stage.discord.connection(number)
-                connection.hello()
-                try await eventually("a RESUME, or the wait") {
-                    !connection.texts(op: 6).isEmpty || log.count(of: waits) == 1
-                }
-                if log.count(of: waits) == 0 { connection.resumed(number + 1) }
-            } while log.count(of: waits) == 0
-            _ = try await connection.beat()
-            #expect(connection.texts(op: 6).isEmpty && !connection.isClosed)
+            first.connection.drop()
+            let second = try await stage.discord.connection(1)
+            second.hello()
+            try await eventually("the wait") { log.count(of: waits) == 1 }
+            // Asked again and again, on a connection that is kept.
+            for _ in 0..<3 { _ = try await second.beat() }
+            #expect(second.texts(op: 6).isEmpty && !second.isClosed)
 
             if broker { proxy.reopen() } else { stage.coordinator.change { $0.isAway = false } }
-            #expect(try await connection.body(op: 6)["session_id"] as? String == "abc")
-            connection.resumed(number + 1)
+            #expect(try await second.body(op: 6)["session_id"] as? String == "abc")
+            second.resumed(2)
             proxy.reopen()
-            try await stage.topology.waitFor(sequences: 1...number + 1)
+            try await stage.topology.waitFor(sequences: [1, 2])
             #expect(stage.coordinator.now.incarnation == 1 && log.count(of: waits) == 1)
         }
         await proxy.stop()

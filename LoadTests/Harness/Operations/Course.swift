@@ -212,11 +212,17 @@ struct Course: Sendable {
         let thaw = Task { try await victim.freeze(for: absence) }
         self.note("shard frozen: to RESUMED elsewhere", try await self.resumed(shards, since: start))
         try await thaw.value
-        // It finds its sockets ended and its sessions elsewhere, where they have to stay: what it does then is seen by
-        // the time that it is back as a new incarnation.
+        let thawed = Self.now
+        // It finds its sockets ended and its sessions elsewhere, where they have to stay.
         try await self.whole(
             { view in view.members.contains { $0.id == victim.name && $0.incarnation > life && $0.state == "alive" } },
             "\(victim.name) back in a new life")
+        try self.log.readOn()
+        let new = self.log.takeResumes()
+        self.seen += new
+        if let taken = new.first(where: { Double($0.at) >= thawed && $0.pause == nil }) {
+            throw HarnessError("the session of shard \(taken.shard) was taken from a process that had it connected")
+        }
     }
 
     private func incarnation(of process: FleetProcess) async throws -> Int {
@@ -284,7 +290,11 @@ struct Course: Sendable {
         }
     }
 
+    /// A slot that is between two members stays there without a coordinator.
+    private func atRest() async throws { _ = try await self.shards(of: self.victim) }
+
     private mutating func loseCoordinators() async throws {
+        try await self.atRest()
         for coordinator in self.fleet.coordinators { _ = coordinator.kill() }
         try await self.events { try await Task.sleep(for: self.absence) }
         let start = Self.now
@@ -295,6 +305,7 @@ struct Course: Sendable {
 
     private mutating func freezeCoordinators() async throws {
         let (coordinators, absence) = (self.fleet.coordinators, self.absence)
+        try await self.atRest()
         try await self.events {
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 for coordinator in coordinators { tasks.addTask { try await coordinator.freeze(for: absence) } }

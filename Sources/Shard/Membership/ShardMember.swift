@@ -73,7 +73,6 @@ final class ShardMember: Service {
         let start = ContinuousClock.now
         while !Task.isCancelled {
             attempts += 1
-            let asked = ContinuousClock.now
             do {
                 let registered = try await self.coordinator.register(
                     self.registration.attempt(attempts, of: self.process))
@@ -89,8 +88,7 @@ final class ShardMember: Service {
                 let fences = self.fence.fences(of: registered.exchange)
                 for loop in self.loops { await loop.use(exchange: registered.exchange) }
                 self.control.use(queue: registered.controlQueue)
-                let term = LeaseTerm(askedAt: asked, length: .milliseconds(registered.leaseMilliseconds))
-                let end = await self.live(registered, term, fences: fences)
+                let end = await self.live(registered, fences: fences)
                 switch end {
                 case .stopped: return
                 case .restart: return self.logger.notice("restarting, as the coordinator wants")
@@ -132,9 +130,9 @@ final class ShardMember: Service {
     }
 
     /// Until this incarnation is over.
-    private func live(_ life: MemberRegistered, _ term: LeaseTerm, fences: AsyncStream<Void>) async -> End {
+    private func live(_ life: MemberRegistered, fences: AsyncStream<Void>) async -> End {
         await withTaskGroup(of: End.self) { group in
-            group.addTask { await self.renewLease(life, term) }
+            group.addTask { await self.renewLease(life) }
             group.addTask { await self.attend(life) }
             group.addTask {
                 for await _ in fences { return .fenced }
@@ -163,8 +161,9 @@ final class ShardMember: Service {
         return .stopped
     }
 
-    private func renewLease(_ life: MemberRegistered, _ term: LeaseTerm) async -> End {
+    private func renewLease(_ life: MemberRegistered) async -> End {
         let clock = ContinuousClock()
+        let lease = LeaseRecord()
         var applied = 0
         var answered: [ObservedSlot] = []
         while !Task.isCancelled {
@@ -183,12 +182,12 @@ final class ShardMember: Service {
                     try? await clock.sleep(until: asked + Self.retry)
                     continue
                 }
-                term.renewed(askedAt: asked)
+                lease.renewed(askedAt: asked)
                 // An answer may come before what was told is written down; by the next one it is.
                 for loop in self.loops { await loop.acknowledged(answered) }
                 answered = told
                 if desired.restart == true { return .restart }
-                let changed = await self.apply(desired, told: told, life: life, term)
+                let changed = await self.apply(desired, told: told, life: life, lease)
                 let isNew = desired.version != applied
                 applied = desired.version
                 // A coordinator that does not hold its answers is asked no more often than it wants.
@@ -220,7 +219,7 @@ final class ShardMember: Service {
 
     /// Returns whether anything was to be done.
     private func apply(
-        _ desired: DesiredState, told: [ObservedSlot], life: MemberRegistered, _ term: LeaseTerm
+        _ desired: DesiredState, told: [ObservedSlot], life: MemberRegistered, _ lease: LeaseRecord
     ) async -> Bool {
         // Before anything starts: what is to be silent must not say a word.
         let granted = Set(desired.slots.map(\.slot))
@@ -238,7 +237,7 @@ final class ShardMember: Service {
                     "granted", metadata: ["shard.slot": "\(grant.slot)", "shard.resumes": "\(grant.session != nil)"])
                 await self.loop(of: grant.slot).start(
                     grant, token: token, askPermit: { await self.askPermit($0, life: life) },
-                    holdsLease: { term.lasts() })
+                    leaseHeldAt: { lease.heldAt })
                 self.control.started(grant.slot)
             case .release(let slot):
                 self.control.ended(slot)

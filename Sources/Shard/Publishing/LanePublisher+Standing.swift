@@ -4,21 +4,22 @@ import Runtime
 
 /// What the broker says of this process' exchange, which is deleted before any slot of it is given to another process.
 enum Standing: Sendable, Equatable {
-    case held
-    /// The exchange is gone.
+    /// It was there at a time that is not before this one.
+    case held(since: ContinuousClock.Instant)
+    /// It is gone.
     case cutOff
     /// There is no channel, or the broker does not answer.
     case unknown
 }
 
 extension LanePublisher {
-    /// The broker answers from what it has in memory; after this long something else is wrong.
-    private static let standingTimeout: TimeAmount = .seconds(1)
+    /// The broker answers from what it has in memory, but behind what is published: after this long something is wrong.
+    static let standingTimeout: Duration = .seconds(2)
 
-    /// Asks the broker. All who ask while an answer is on its way share the next one: that one may be from before a
-    /// slot was given away.
+    /// Asks the broker. All who ask while an answer is on its way share the next question: that answer may be from
+    /// before a slot was given away.
     ///
-    /// - Parameter answer: called once, within two timeouts, on the event loop.
+    /// - Parameter answer: called once, within two timeouts of 2 s, on the event loop.
     func askStanding(_ answer: @escaping (Standing) -> Void) {
         self.standingWaiters.append(answer)
         if !self.asksStanding { self.askStandingNow() }
@@ -29,17 +30,22 @@ extension LanePublisher {
         self.standingWaiters = []
         // Nothing is read from a connection that the broker blocks.
         guard case .open(let channel, _) = self.link, let exchange, self.isOpen else {
-            let standing: Standing = self.settings.discards ? .held : .unknown
+            // Once the broker has said that the exchange is gone there is none.
+            let standing: Standing =
+                self.settings.discards ? .held(since: .now) : self.exchange == nil ? .cutOff : .unknown
             for waiter in waiters { waiter(standing) }
             return
         }
         self.asksStanding = true
+        let askedAt = Instant.now
         let answer = self.eventLoop.makePromise(of: Standing.self)
-        let timer = self.eventLoop.assumeIsolated().scheduleTask(in: Self.standingTimeout) { answer.succeed(.unknown) }
+        let timer = self.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(Self.standingTimeout)) {
+            answer.succeed(.unknown)
+        }
         self.eventLoop.makeFutureWithTask { () -> Standing in
             do {
                 try await channel.declareExchange(exchange, kind: .fanout, passive: true)
-                return .held
+                return .held(since: askedAt)
             } catch {
                 // It has closed the channel, by which the publisher hears of it too.
                 return (error as? AMQPError)?.replyCode == 404 ? .cutOff : .unknown

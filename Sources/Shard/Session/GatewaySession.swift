@@ -127,7 +127,9 @@ struct GatewaySession: Sendable {
             // 4010 to 4014 say nothing of a session that lived before; 4004 ends all.
             return [.stopped]
         case .identify:
-            return self.loseSession(.closed(code)) + self.tryAgain(reason, now: now)
+            // Before a RESUME that tells nothing of the session: this connection has not named it.
+            let lost = self.state == .waitingForStanding ? [] : self.loseSession(.closed(code))
+            return lost + self.tryAgain(reason, now: now)
         case .resume:
             let wait: Duration = code == .rateLimited ? .seconds(5) : .zero
             return self.tryAgain(reason, atLeast: wait, now: now)
@@ -205,7 +207,7 @@ struct GatewaySession: Sendable {
         let range = self.policy.invalidSessionWait
         let wait = range.lowerBound + (range.upperBound - range.lowerBound) * self.random.fraction()
         let close = Action.close(code: Self.resumableClose)
-        let lost = isResumable ? [] : self.loseSession(.invalidSession)
+        let lost = isResumable || self.state == .waitingForStanding ? [] : self.loseSession(.invalidSession)
         return [close] + lost + self.tryAgain("session invalidated", atLeast: wait, now: now)
     }
 
@@ -284,18 +286,17 @@ struct GatewaySession: Sendable {
         return []
     }
 
-    /// - Parameter isHeld: whether the slot was still this process's at some time since that was asked.
-    mutating func standingAnswered(ticket: Int, isHeld: Bool, now: Instant) -> [Action] {
-        guard case .waitingForStanding = self.state, ticket == self.ticket, let askedAt = self.leaveAskedAt,
-            let session
+    /// - Parameter heldAt: when the slot was still this process's for certain; `nil`: that is not known.
+    mutating func standingAnswered(ticket: Int, heldAt: Instant?, now: Instant) -> [Action] {
+        guard case .waitingForStanding = self.state, ticket == self.ticket, self.leaveAskedAt != nil, let session
         else { return [] }
         self.leaveAskedAt = nil
-        guard isHeld else {
+        guard let heldAt else {
             self.leaveRetryAt = now + self.policy.standingRetry * (1 + 0.1 * self.random.fraction())
             return []
         }
-        // This process may have been stopped in between.
-        guard now - askedAt <= self.policy.standingValidity else { return self.askForLeave(now: now) }
+        // This process may have stood still in between.
+        guard now - heldAt <= self.policy.standingValidity else { return self.askForLeave(now: now) }
         self.state = .resuming(until: now + self.policy.readyTimeout)
         self.unansweredResumes += 1
         return [.sendResume(sessionID: session.id)]

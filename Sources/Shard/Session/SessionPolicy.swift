@@ -19,8 +19,9 @@ struct SessionPolicy: Sendable, Equatable {
     var invalidSessionWait: ClosedRange<Duration> = .seconds(1)...(.seconds(5))
     /// A socket waits for its permit at most so long; with a longer wait ahead it is closed and opened again in time.
     var longestPermitWait: Duration = .seconds(15)
-    /// How old an answer may be by which a RESUME is sent, and the wait after one that is no leave.
-    var standingValidity: Duration = .seconds(2)
+    /// How old the knowledge may be by which a RESUME is sent: longer than the broker may take to answer, and shorter
+    /// than a lease. And the wait after an answer that is no leave.
+    var standingValidity: Duration = .seconds(3)
     var standingRetry: Duration = .milliseconds(500)
     /// How long the socket may stay unread for lack of room before it is closed, resumably.
     var longestPause: Duration = .seconds(45)

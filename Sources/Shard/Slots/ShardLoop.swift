@@ -126,7 +126,7 @@ final class ShardLoop: Sendable {
 
     func start(
         _ grant: SlotGrant, token: Secret, askPermit: @escaping ShardSlot.AskPermit,
-        holdsLease: @escaping ShardSlot.HoldsLease
+        leaseHeldAt: @escaping ShardSlot.LeaseHeldAt
     ) async {
         await self.onLoop { core in
             core.slots[grant.slot]?.drop()
@@ -134,7 +134,7 @@ final class ShardLoop: Sendable {
             settings.plan = core.plan
             let slot = ShardSlot(
                 grant: grant, token: token, settings: settings, publisher: core.publisher, metrics: self.metrics,
-                askPermit: askPermit, holdsLease: holdsLease, answer: self.answer, logger: self.logger)
+                askPermit: askPermit, leaseHeldAt: leaseHeldAt, answer: self.answer, logger: self.logger)
             core.slots[grant.slot] = slot
             if let writer = core.cache { slot.useCache(of: writer) }
             slot.use(core.publishing[Self.key(of: grant.slot)])

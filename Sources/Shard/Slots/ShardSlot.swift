@@ -13,8 +13,8 @@ final class ShardSlot {
 
     /// Asks the coordinator for leave to IDENTIFY.
     typealias AskPermit = @Sendable (SlotGrant) async -> PermitAnswer?
-    /// Whether the process' lease lasts for certain.
-    typealias HoldsLease = @Sendable () -> Bool
+    /// When the process held its lease for certain.
+    typealias LeaseHeldAt = @Sendable () -> Instant?
     /// Answers a worker's command.
     typealias Answer = @Sendable (ControlAnswer, ControlRequester) -> Void
 
@@ -25,7 +25,7 @@ final class ShardSlot {
     let publisher: LanePublisher
     let metrics: ShardMetrics
     let askPermit: AskPermit
-    let holdsLease: HoldsLease
+    let leaseHeldAt: LeaseHeldAt
     let answer: Answer
     let logger: Logger
     var message: BatchMessage
@@ -56,6 +56,8 @@ final class ShardSlot {
     private var loggedGapWait: String?
     private var hasLoggedPresence = false
     private var hasLoggedStanding = false
+    /// Since when it is asked whether the slot is still this process's; `nil`: it is not asked.
+    private var standingAskedAt: Instant?
     var guilds: Set<UInt64> = []
     /// False for a session that another process began: its guilds show with their events.
     var knowsGuilds = true
@@ -71,7 +73,7 @@ final class ShardSlot {
         publisher: LanePublisher,
         metrics: ShardMetrics,
         askPermit: @escaping AskPermit,
-        holdsLease: @escaping HoldsLease,
+        leaseHeldAt: @escaping LeaseHeldAt,
         answer: @escaping Answer = { _, _ in },
         logger: Logger
     ) {
@@ -82,7 +84,7 @@ final class ShardSlot {
         self.publisher = publisher
         self.metrics = metrics
         self.askPermit = askPermit
-        self.holdsLease = holdsLease
+        self.leaseHeldAt = leaseHeldAt
         self.answer = answer
         var logger = logger
         logger[metadataKey: "shard.slot"] = "\(grant.slot)"
@@ -215,17 +217,28 @@ final class ShardSlot {
     }
 
     /// A process that stood still, or was cut off, finds its connections ended as soon as another one has its slots: it
-    /// must not take their sessions back. The broker knows that best; while it does not answer, the lease tells.
+    /// must not take their sessions back. The broker knows that best; where it does not answer, a renewal does that was
+    /// sent since the question came up.
     private func requestStanding(_ ticket: Int) {
+        let since = self.standingAskedAt ?? .now
+        self.standingAskedAt = since
         self.publisher.askStanding { standing in
-            let isHeld = standing == .held || (standing == .unknown && self.holdsLease())
-            if !isHeld, !self.hasLoggedStanding {
+            let heldAt: Instant? =
+                switch standing {
+                case .held(let since): since
+                case .cutOff: nil
+                case .unknown: self.leaseHeldAt().flatMap { $0 >= since ? $0 : nil }
+                }
+            if heldAt == nil, !self.hasLoggedStanding {
                 self.hasLoggedStanding = true
-                self.logger.warning(
+                self.logger.notice(
                     "RESUME waits until it is known that the slot is still this process's",
-                    metadata: ["broker.standing": "\(standing)"])
+                    metadata: ["broker.exchange": standing == .cutOff ? "gone" : "unknown"])
             }
-            self.perform(self.session.standingAnswered(ticket: ticket, isHeld: isHeld, now: .now))
+            // What is let go of needs no session any more.
+            let mayResume = self.handOver == nil
+            self.perform(
+                self.session.standingAnswered(ticket: ticket, heldAt: mayResume ? heldAt : nil, now: .now))
         }
     }
 
@@ -309,6 +322,7 @@ final class ShardSlot {
     func forgetConnection(closedWith code: GatewayCloseCode? = nil) {
         self.generation += 1
         self.connection = nil
+        self.standingAskedAt = nil
         self.receipts.disconnected()
         self.silence.stopped()
         self.perform(self.commands.disconnected(code: code, now: .now))
