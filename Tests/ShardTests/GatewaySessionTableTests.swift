@@ -224,7 +224,7 @@ struct GatewaySessionTableTests {
         no permit for seconds       .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
         no permit for minutes       .    .     .    .     .     .      X/b    .     .     .      .     .    .     .    .    .
         still ours                  .    .     .    .     .     .      .      S/u   .     .      .     .    .     .    .    .
-        ours some time ago          .    .     .    .     .     .      .      T/w   .     .      .     .    .     .    .    .
+        ours some time ago          .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
         ours for another ask        .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
         not known to be ours        .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .
         no room                     .    .     .    .     .     .      .      .     .     .      .     .    .     .    .    .

@@ -291,12 +291,11 @@ struct GatewaySession: Sendable {
         guard case .waitingForStanding = self.state, ticket == self.ticket, self.leaveAskedAt != nil, let session
         else { return [] }
         self.leaveAskedAt = nil
-        guard let heldAt else {
+        // This process may have stood still in between.
+        guard let heldAt, now - heldAt <= self.policy.standingValidity else {
             self.leaveRetryAt = now + self.policy.standingRetry * (1 + 0.1 * self.random.fraction())
             return []
         }
-        // This process may have stood still in between.
-        guard now - heldAt <= self.policy.standingValidity else { return self.askForLeave(now: now) }
         self.state = .resuming(until: now + self.policy.readyTimeout)
         self.unansweredResumes += 1
         return [.sendResume(sessionID: session.id)]
