@@ -30,6 +30,7 @@ extension Simulation {
                     "I9", "\(owner.member).\(owner.incarnation) is cut off, and nothing written down says it is over")
             }
             self.broker.exchanges[owner] = self.bug == .fenceByUnbinding ? false : nil
+            self.checks.cutOff[owner] = self.checks.cutOff[owner] ?? self.now
         }
         self.send(
             Item(node: question.node, life: question.life, event: .answered(question: question.question, .done)),
@@ -39,13 +40,9 @@ extension Simulation {
     /// A message of a member enters the queues, or cuts the member's channel off.
     func publish(_ message: Message) throws(Violation) {
         guard self.broker.isUp else { return }
-        let member = self.members[message.node - 2]
-        let isCurrent = member.isUp && member.life == message.life && member.connection == message.connection
         guard let isBound = self.broker.exchanges[message.owner] else {
-            guard isCurrent else { return }
-            return self.stream(
-                Item(node: message.node, life: message.life, event: .cutOff(connection: message.connection)),
-                from: self.brokerNode, to: message.node, last: &member.lastFromBroker, delay: self.brokerDelay())
+            return self.tell(
+                .cutOff(connection: message.connection), message.node, message.life, message.connection)
         }
         if isBound {
             try self.enqueue(message)
@@ -53,12 +50,27 @@ extension Simulation {
             throw self.violation(
                 "I6", "\(message.owner.member).\(message.owner.incarnation) gets a confirm of what is in no queue")
         }
-        guard isCurrent else { return }
+        self.tell(
+            .confirmed(connection: message.connection, message.run, count: message.items.count), message.node,
+            message.life, message.connection)
+    }
+
+    /// A passive declare of the life's exchange: without one it closes the channel, as a message to it does.
+    func answer(_ question: StandingQuestion) {
+        guard self.broker.isUp else { return }
+        let isThere = self.broker.exchanges[question.owner] != nil
+        self.tell(
+            isThere ? .standingHeld(question) : .cutOff(connection: question.connection), question.node,
+            question.life, question.connection)
+    }
+
+    /// Through the member's connection, if that is still there.
+    private func tell(_ event: Event, _ node: Int, _ life: Int, _ connection: Int) {
+        let member = self.members[node - 2]
+        guard member.isUp, member.life == life, member.connection == connection else { return }
         self.stream(
-            Item(
-                node: message.node, life: message.life,
-                event: .confirmed(connection: message.connection, message.run, count: message.items.count)),
-            from: self.brokerNode, to: message.node, last: &member.lastFromBroker, delay: self.brokerDelay())
+            Item(node: node, life: life, event: event), from: self.brokerNode, to: node, last: &member.lastFromBroker,
+            delay: self.brokerDelay())
     }
 
     private func enqueue(_ message: Message) throws(Violation) {

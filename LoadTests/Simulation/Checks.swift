@@ -31,6 +31,8 @@ struct CheckState {
     var givenUp: [(application: Snowflake, at: VirtualTime)] = []
     /// When each slot got a new session.
     var ready: [Slot: [VirtualTime]] = [:]
+    /// When the broker cut each life off.
+    var cutOff: [ClusterState.Owner: VirtualTime] = [:]
     var highestEpoch: [Slot: Int64] = [:]
     var writtenEpoch: [Slot: Int64] = [:]
     /// The session and the watermark that are written down.
@@ -80,6 +82,18 @@ extension Simulation {
                 )
             }
         }
+    }
+
+    /// Nobody takes a session back after the slot may have gone to another process. Whoever is cut off may not know of
+    /// it yet: what it knows by is from before.
+    func checkResume(by owner: ClusterState.Owner, of slot: Slot, sentAt: VirtualTime) throws(Violation) {
+        guard let cutOff = self.checks.cutOff[owner] else { return }
+        // Clocks run wrong by half a hundredth at the most.
+        guard sentAt - cutOff > Self.standingValidity.microseconds + 50_000 else { return }
+        throw self.violation(
+            "I1",
+            "\(owner.member).\(owner.incarnation) sends RESUME for slot \(slot) \(Double(sentAt - cutOff) / 1_000_000) s after it was cut off"
+        )
     }
 
     /// Nothing of an old epoch enters a queue.

@@ -74,7 +74,9 @@ extension Simulation {
         switch what {
         case .connect: self.tell(.hello, on: link)
         case .identify(let sentAt): try self.identify(sentAt: sentAt, on: link)
-        case .resume(let session, let sequence): self.resume(session, sequence, on: link)
+        case .resume(let session, let sequence, let sentAt):
+            try self.checkResume(by: link.run.owner, of: link.run.grant.slot, sentAt: sentAt)
+            self.resume(session, sequence, on: link)
         case .close: self.close(link, tells: false)
         case .heartbeat(let sequence, let sentAt):
             self.tell(.acknowledged(sentAt: sentAt), on: link)

@@ -26,13 +26,13 @@ package enum Moment: String, CaseIterable, Sendable {
     // Coordinators
     case save, admit, fence, takePermit
     // Members
-    case registered, identify, ready, sessionLost, released
+    case registered, identify, standing, ready, sessionLost, released
 
     /// Comes a few times in a schedule, and not with every other step.
     var isRare: Bool {
         switch self {
         case .admit, .fence, .registered, .sessionLost: true
-        case .save, .takePermit, .identify, .ready, .released: false
+        case .save, .takePermit, .identify, .standing, .ready, .released: false
         }
     }
 }

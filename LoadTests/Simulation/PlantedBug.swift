@@ -51,6 +51,10 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     // Members.
     /// A permit's time counts from its answer.
     case permitCountsFromAnswer
+    /// RESUME without a look whether the slot is still the process'.
+    case resumesWithoutStanding
+    /// A RESUME is sent by an answer from before the process stood still.
+    case standingOutlivesPauses
     /// The watermark is the highest confirm.
     case watermarkIsHighestConfirm
     /// The watermark is the last event received.
@@ -75,4 +79,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
         default: false
         }
     }
+
+    /// Only where answers come long after their requests were given up: such schedules are rare.
+    var needsLateAnswers: Bool { self == .appliesOldAnswers }
 }

@@ -121,6 +121,8 @@ final class MemberProcess: Process {
     var applied = 0
     var renewals = 0
     var renewsAt = 0
+    /// When it last held its lease for certain, by its own clock.
+    var leaseHeldAt: Duration?
     /// In the order of their slots.
     var slots: [SlotRun] = []
     var publishing: [GenerationPublishing] = []
@@ -171,7 +173,7 @@ final class MemberProcess: Process {
 /// One slot that a member runs.
 final class SlotRun {
     enum State: Equatable {
-        case connecting, waitingForPermit, identifying, resuming, ready, backingOff, stopped
+        case connecting, waitingForPermit, waitingForStanding, identifying, resuming, ready, backingOff, stopped
     }
 
     /// What is on its way to the broker, in order.
@@ -196,6 +198,10 @@ final class SlotRun {
     var failures = 0
     var unansweredResumes = 0
     var permitCall: Int?
+    /// By its process' clock: since when it is asked, on this connection, whether the slot is still the process'.
+    var standingSince: Duration?
+    /// And when it was asked that is not answered yet.
+    var standingAskedAt: Duration?
     /// The one at Discord now.
     var session: Session?
     var received = 0

@@ -10,6 +10,9 @@ extension Simulation {
             let begin = self.random.time(8, 48)
             for _ in 0..<(3 + self.random.below(3)) { self.planFault(at: begin + self.random.time(0, 5)) }
         }
+        if self.bug?.needsLateAnswers == true {
+            for _ in 0..<4 { self.at(self.random.time(8, 50), Self.world, 0, .fault(.slowRequests)) }
+        }
         if self.scenario.beginsSlowly { self.at(0, Self.world, 0, .fault(.slowRequests)) }
         self.at(Scenario.faultsEnd - 2_000_000, Self.world, 0, .heal(.identifies))
         let steady: [(String, Bool)] = [
@@ -62,7 +65,8 @@ extension Simulation {
             self.at(self.end(1, 8), Self.world, 0, .heal(.slowBroker))
         case .slowRequests:
             self.trace("requests are slow")
-            self.network.slowRequests = [0.5, 2, 6][self.random.below(3)]
+            let slowest = [0.5, 2, 6][self.random.below(3)]
+            self.network.slowRequests = self.bug?.needsLateAnswers == true ? 6 : slowest
             self.at(self.end(4, 14), Self.world, 0, .heal(.slowRequests))
         case .sessionsForgotten: self.forgetSessions(part: 0.4)
         case .identifiesRefused:

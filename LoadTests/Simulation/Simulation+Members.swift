@@ -28,6 +28,7 @@ extension Simulation {
         case .reply(let call, let answer): try self.replied(call, answer, member)
         case .confirmed(let connection, let run, let count):
             if connection == member.connection { self.confirmed(run, count, member) }
+        case .standingHeld(let question): self.standingHeld(question, member)
         case .cutOff(let connection):
             guard connection == member.connection, member.incarnation != nil else { return }
             self.trace("\(member.name) is cut off")
@@ -110,6 +111,7 @@ extension Simulation {
         member.applied = 0
         member.renewals = 0
         member.publishing = []
+        member.leaseHeldAt = nil
         self.renew(member)
     }
 
@@ -157,6 +159,7 @@ extension Simulation {
         case .success(.desired(let desired)):
             var pause = hold == 0 ? Self.transitionInterval : hold
             if desired.version >= member.applied || self.bug == .appliesOldAnswers {
+                member.leaseHeldAt = max(member.leaseHeldAt ?? .zero, member.local(askedAt))
                 for slot in told where slot.gaps != nil { self.gapsAreKnown(slot, member) }
                 let changed = try self.apply(desired, told, member)
                 if desired.restart == true { return self.stop(member, comesBackAfter: self.random.time(0.2, 3)) }

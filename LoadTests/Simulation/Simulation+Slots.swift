@@ -46,7 +46,7 @@ extension Simulation {
     func observed(_ run: SlotRun) -> ObservedSlot {
         var status: SlotStatus =
             switch run.state {
-            case .connecting, .backingOff: .connecting
+            case .connecting, .backingOff, .waitingForStanding: .connecting
             case .waitingForPermit: .waitingForPermit
             case .identifying: .identifying
             case .resuming: .resuming
@@ -97,7 +97,7 @@ extension Simulation {
         self.later(run, .seconds(5), member)
     }
 
-    private func tell(_ what: ToDiscord, on link: GatewayLink, delay: VirtualTime? = nil) {
+    func tell(_ what: ToDiscord, on link: GatewayLink, delay: VirtualTime? = nil) {
         self.stream(
             Item(node: self.discordNode, life: 0, event: .atDiscord(link, what)), from: link.node, to: self.discordNode,
             last: &link.lastToDiscord, delay: delay ?? self.gatewayDelay())
@@ -107,9 +107,11 @@ extension Simulation {
         if let link = run.connection { self.tell(.close, on: link) }
         run.connection = nil
         run.permitCall = nil
+        run.standingSince = nil
+        run.standingAskedAt = nil
     }
 
-    private func later(_ run: SlotRun, _ wait: Duration, _ member: MemberProcess) {
+    func later(_ run: SlotRun, _ wait: Duration, _ member: MemberProcess) {
         run.timer += 1
         self.at(member.after(wait, from: self.now), member.node, member.life, .slotTimer(run, timer: run.timer))
     }
@@ -129,6 +131,7 @@ extension Simulation {
         switch run.state {
         case .backingOff: self.connect(run, member)
         case .waitingForPermit: if run.permitCall == nil { self.askPermit(run, member) }
+        case .waitingForStanding: self.standingTimePassed(run, member)
         case .connecting, .identifying, .resuming: self.tryAgain(run, member)
         case .ready, .stopped: break
         }
@@ -140,15 +143,11 @@ extension Simulation {
         switch what {
         case .hello:
             guard run.state == .connecting else { return }
-            if let session = run.session {
-                run.state = .resuming
-                run.unansweredResumes += 1
-                let from = self.bug == .dropsUnconfirmed ? run.received : run.watermark
-                self.tell(.resume(session, sequence: from), on: link)
-                self.later(run, .seconds(10), member)
-            } else {
+            if run.session == nil {
                 run.state = .waitingForPermit
                 self.askPermit(run, member)
+            } else {
+                self.askStanding(run, member)
             }
         case .ready(let session):
             guard run.state == .identifying else { return }

@@ -32,6 +32,7 @@ package final class Simulation {
         case memberTimer(MemberTimer)
         case reply(call: Int, Result<CoordinatorCore.Answer, Problem>)
         case confirmed(connection: Int, SlotRun, count: Int)
+        case standingHeld(StandingQuestion)
         case cutOff(connection: Int)
         case slotTimer(SlotRun, timer: Int)
         case heartbeat(GatewayLink, number: Int)
@@ -40,6 +41,7 @@ package final class Simulation {
         case atDatabase(DatabaseQuestion)
         case atBroker(BrokerQuestion)
         case published(Message)
+        case asksStanding(StandingQuestion)
         case atDiscord(GatewayLink, ToDiscord)
         // The world
         case traffic, look, heal(Healing), operation, operates(OperatorRequest), ends
@@ -122,10 +124,20 @@ package final class Simulation {
         let items: [SlotRun.Item]
     }
 
+    /// A member asks whether the broker still listens to a life, for a slot that is about to RESUME.
+    struct StandingQuestion {
+        let node: Int
+        let life: Int
+        let connection: Int
+        let owner: ClusterState.Owner
+        let link: GatewayLink
+        let askedAt: Duration
+    }
+
     enum ToDiscord {
         case connect, close
         case identify(sentAt: VirtualTime)
-        case resume(Session?, sequence: Int)
+        case resume(Session?, sequence: Int, sentAt: VirtualTime)
         case heartbeat(Int, sentAt: VirtualTime)
     }
 
@@ -295,6 +307,7 @@ package final class Simulation {
         case .atDatabase(let question): try self.answer(question)
         case .atBroker(let question): try self.answer(question)
         case .published(let message): try self.publish(message)
+        case .asksStanding(let question): self.answer(question)
         case .atDiscord(let link, let what): try self.gatewayReceived(what, on: link)
         case .traffic: self.dispatchTraffic()
         case .look: self.lookWhetherWhole()

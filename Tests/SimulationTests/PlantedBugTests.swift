@@ -8,13 +8,14 @@ struct PlantedBugTests {
     /// the core or of the simulation moves them: then a bug is looked for in a few more schedules, and a new list is
     /// due.
     private static let seeds: [PlantedBug: UInt64] = [
-        .saveWithoutEpoch: 43, .failedSaveCountsAsDone: 16, .lateSaveUndoesNewer: 16, .loadBeforeLeading: 3,
-        .loadForgetsFences: 534, .loadForgetsSessions: 4, .watermarkOfAnotherSession: 334, .permitsInMemory: 91,
-        .lateRenewalsCount: 11, .permitsReadThenWritten: 18, .noFence: 7, .failedFenceCountsAsDone: 338,
-        .fenceByUnbinding: 7, .spacingWithoutValidity: 107, .noReserve: 6, .stormBrakeOff: 330,
-        .budgetForgetsPermits: 693, .reshardWithoutOverlap: 254, .reshardBeforeReady: 17, .permitCountsFromAnswer: 184,
-        .dropsUnconfirmed: 3, .releasedWhileRunning: 2, .noGapRecord: 2, .gapToldTooEarly: 26,
-        .forgetsUnknownSessions: 37, .appliesOldAnswers: 410,
+        .saveWithoutEpoch: 147, .failedSaveCountsAsDone: 5, .leaderWithoutEnd: 3, .lateSaveUndoesNewer: 30,
+        .loadBeforeLeading: 3, .loadForgetsFences: 496, .loadForgetsIncarnations: 2, .loadForgetsSessions: 5,
+        .watermarkOfAnotherSession: 16, .permitsInMemory: 227, .lateRenewalsCount: 15, .permitsReadThenWritten: 45,
+        .noFence: 5, .failedFenceCountsAsDone: 520, .fenceByUnbinding: 19, .spacingWithoutValidity: 107,
+        .noReserve: 6, .stormBrakeOff: 161, .budgetForgetsPermits: 126, .reshardWithoutOverlap: 42,
+        .reshardBeforeReady: 8, .permitCountsFromAnswer: 21, .resumesWithoutStanding: 69,
+        .standingOutlivesPauses: 422, .watermarkIsHighestConfirm: 3, .noGapRecord: 2, .gapToldTooEarly: 26,
+        .forgetsUnknownSessions: 18, .appliesOldAnswers: 411,
     ]
 
     @Test(arguments: PlantedBug.allCases)
@@ -33,7 +34,7 @@ struct PlantedBugTests {
         #expect(
             names.isSuperset(of: [
                 .noFence, .saveWithoutEpoch, .permitsInMemory, .lateRenewalsCount, .visibleBeforeSaved, .stormBrakeOff,
-                .noReserve, .reshardBeforeReady, .appliesOldAnswers,
+                .noReserve, .reshardBeforeReady, .appliesOldAnswers, .resumesWithoutStanding,
             ]))
     }
 }
