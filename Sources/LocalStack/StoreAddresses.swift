@@ -8,6 +8,8 @@ package struct StoreAddresses: Sendable, Equatable {
     package let amqpWorker: String
     package let redis: String
     package let database: String
+    /// What a process carries in its environment that may not outlive the stores, however whoever runs them ends.
+    package internal(set) var mark: [String: String] = [:]
 
     /// The variables that the project's tests look for.
     package var testEnvironment: [String: String] {

@@ -51,7 +51,9 @@ package func withStores<Result: Sendable>(
     let stack = try LocalStack(directory: directory, takesUsualPorts: takesUsualPorts, observer: SilentObserver())
     try stack.ports.save()
     let outcome = try await stack.run(adding: [], stopsOnSignals: false, view: nil) {
-        try await body(stack.stores.addresses)
+        var addresses = stack.stores.addresses
+        addresses.mark = stack.mark.adding(to: [:])
+        return try await body(addresses)
     }
     switch outcome {
     case .finished(let result): return result

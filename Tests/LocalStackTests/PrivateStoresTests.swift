@@ -25,7 +25,16 @@ struct PrivateStoresTests {
                 })
             #expect(mark.find() == [])
         }
-        #expect(addresses[0] == addresses[1])
+        #expect(addresses[0].testEnvironment == addresses[1].testEnvironment)
+        #expect(addresses[0].mark != addresses[1].mark)
+    }
+
+    @Test func `What carries their mark is stopped with them`() async throws {
+        let directory = try TemporaryDirectory("stores")
+        let child = try await withStores(directory: directory.path) { addresses in
+            try ChildProcess("sleep", ["100000"], environment: addresses.mark)
+        }
+        #expect(!child.isRunning)
     }
 
     @Test func `They start again after everything was killed`() async throws {

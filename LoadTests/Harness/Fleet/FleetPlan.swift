@@ -29,6 +29,8 @@ package struct FleetPlan: Sendable {
     /// Of the guild cache: members too, all of them.
     package var cacheKinds = "threads,emojis,stickers,voice,members=all"
     package var logLevel = "info"
+    /// Of every process, beside its own settings.
+    var environment: [String: String] = [:]
 
     package init(flotilla: String, sandbox: String, directory: String) {
         self.flotilla = flotilla

@@ -36,6 +36,9 @@ package final class LoadedFleet: Sendable {
     package static func run<Result: Sendable>(
         _ plan: FleetPlan, stores: StoreAddresses, _ body: @escaping @Sendable (LoadedFleet) async throws -> Result
     ) async throws -> Result {
+        var plan = plan
+        // Whoever ends this program without a stop ends the fleet too.
+        plan.environment = stores.mark
         try FileManager.default.createDirectory(atPath: plan.directory, withIntermediateDirectories: true)
         let migration = try ChildProcess(
             plan.flotilla, ["migrate"], environment: ["FLOTILLA_DATABASE_URL": stores.database],
@@ -170,7 +173,9 @@ package final class LoadedFleet: Sendable {
         _ name: String, _ program: String, _ arguments: [String], _ plan: FleetPlan, _ environment: [String: String]
     ) -> FleetProcess {
         FleetProcess(name) {
-            try ChildProcess(program, arguments, environment: environment, log: "\(plan.directory)/\(name).log")
+            try ChildProcess(
+                program, arguments, environment: plan.environment.merging(environment) { $1 },
+                log: "\(plan.directory)/\(name).log")
         }
     }
 
