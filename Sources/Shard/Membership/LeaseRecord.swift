@@ -10,8 +10,8 @@ final class LeaseRecord: Sendable {
     private let last = Mutex<Instant?>(nil)
 
     /// A renewal was answered that was sent then: so the lease was held then, or later.
-    func renewed(askedAt: Instant) {
-        self.last.withLock { $0 = max($0 ?? askedAt, askedAt) }
+    func renewed(sentAt: Instant) {
+        self.last.withLock { $0 = max($0 ?? sentAt, sentAt) }
     }
 
     /// The last such time.

@@ -173,6 +173,7 @@ final class ShardMember: Service {
                 GrantPlan.isInTransition(told)
                 ? .zero : min(Self.longestHold, .milliseconds(life.renewMilliseconds))
             let renewal = self.renewal(of: life, applied: applied, wait: hold, slots: told)
+            let sentAt = clock.now
             do {
                 let desired = try await self.coordinator.renew(renewal, member: self.registration.id)
                 self.health.setReady("coordinator")
@@ -182,7 +183,7 @@ final class ShardMember: Service {
                     try? await clock.sleep(until: asked + Self.retry)
                     continue
                 }
-                lease.renewed(askedAt: asked)
+                lease.renewed(sentAt: sentAt)
                 // An answer may come before what was told is written down; by the next one it is.
                 for loop in self.loops { await loop.acknowledged(answered) }
                 answered = told

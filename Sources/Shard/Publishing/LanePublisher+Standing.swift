@@ -19,7 +19,7 @@ extension LanePublisher {
     /// Asks the broker. All who ask while an answer is on its way share the next question: that answer may be from
     /// before a slot was given away.
     ///
-    /// - Parameter answer: called once, within two timeouts of 2 s, on the event loop.
+    /// - Parameter answer: called once, within 4 s, on the event loop.
     func askStanding(_ answer: @escaping (Standing) -> Void) {
         self.standingWaiters.append(answer)
         if !self.asksStanding { self.askStandingNow() }
@@ -54,7 +54,10 @@ extension LanePublisher {
         answer.futureResult.assumeIsolated().whenSuccess { standing in
             timer.cancel()
             self.asksStanding = false
-            for waiter in waiters { waiter(standing) }
+            // A broker that is silent is so for those too that came meanwhile.
+            let told = standing == .unknown ? waiters + self.standingWaiters : waiters
+            if standing == .unknown { self.standingWaiters = [] }
+            for waiter in told { waiter(standing) }
             if !self.standingWaiters.isEmpty, !self.asksStanding { self.askStandingNow() }
         }
     }

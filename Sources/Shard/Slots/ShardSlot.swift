@@ -140,6 +140,7 @@ final class ShardSlot {
             case .sendResume(let sessionID):
                 let watermark = self.pipeline.watermark ?? 0
                 self.metrics.resumes.increment()
+                self.hasLoggedStanding = false
                 self.logger.info("RESUME", metadata: ["gateway.sequence": "\(watermark)"])
                 self.send { try ClientPayload.resume(token: self.token, sessionID: sessionID, sequence: watermark) }
             case .sendHeartbeat: self.sendHeartbeat()
