@@ -252,7 +252,7 @@ extension Simulation {
     }
 
     /// What is missing until every slot is run.
-    private var notWhole: String? {
+    var notWhole: String? {
         guard self.coordinators.count(where: { $0.core != nil && $0.core?.isOver == false }) == 1 else {
             return "nobody leads, or more than one"
         }

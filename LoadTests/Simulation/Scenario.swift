@@ -8,6 +8,8 @@ struct Scenario {
     static let faultsEnd: VirtualTime = 66_000_000
     static let trafficEnds: VirtualTime = 112_000_000
     static let end: VirtualTime = 120_000_000
+    /// For a slot that is on the move for balance just then, as after a reshard that was rolled back late.
+    static let latestEnd: VirtualTime = 125_000_000
 
     struct Application {
         let id: Snowflake

@@ -222,7 +222,11 @@ package final class Simulation {
             while let next = self.queue.pop() {
                 self.now = next.time
                 self.result.steps += 1
-                if case .ends = next.event.event { break }
+                if case .ends = next.event.event {
+                    guard self.notWhole != nil, self.now < Scenario.latestEnd else { break }
+                    self.after(500_000, Self.world, 0, .ends)
+                    continue
+                }
                 try self.handle(next.event)
                 try self.checkStep()
             }
