@@ -29,6 +29,8 @@ final class ScriptedCoordinator: MemberCoordinator {
         var refusesPermits = false
         var isAway = false
         var isLeaseLost = false
+        /// Whoever registers next gets nothing at first.
+        var grantsEndWithIncarnation = false
     }
 
     private let topology: TestTopology
@@ -71,6 +73,7 @@ final class ScriptedCoordinator: MemberCoordinator {
         let incarnation = self.state.withLock { state in
             state.incarnation += 1
             state.isLeaseLost = false
+            if state.grantsEndWithIncarnation { state.grants = [] }
             state.told = []
             state.applied = 0
             state.attempts.append(registration.attempt)

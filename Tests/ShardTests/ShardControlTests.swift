@@ -205,8 +205,8 @@ struct ShardControlTests {
             }
             #expect(!first.isClosed)
 
+            stage.coordinator.change { $0.grantsEndWithIncarnation = true }
             try await stage.topology.fence(incarnation: 1)
-            stage.coordinator.grant([])
             first.message(2)
             try await eventually("a new incarnation") { stage.coordinator.now.incarnation == 2 }
             stage.grant(epoch: 2, session: SessionState(sessionID: "abc", resumeURL: stage.discord.url, sequence: 1))

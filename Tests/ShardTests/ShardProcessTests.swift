@@ -310,8 +310,8 @@ struct ShardProcessTests {
             let first = try await stage.begin()
             first.message(2)
             try await stage.waitForWatermark(2)
+            stage.coordinator.change { $0.grantsEndWithIncarnation = true }
             try await stage.topology.fence(incarnation: 1)
-            stage.coordinator.grant([])
             first.message(3)
             try await eventually("a new incarnation") { stage.coordinator.now.incarnation == 2 }
             try await eventually("the old socket cut") { first.isClosed }
