@@ -416,18 +416,29 @@ struct Course: Sendable {
             { $0.applications.allSatisfy { $0.numShards == count && $0.reshard == nil } }, "\(count) shards again")
     }
 
-    /// As soon as the coordinator lets it begin.
+    /// As soon as the coordinator lets it begin. A slot that the plan moves just after the preview makes it refuse.
     private func beginReshard() async throws {
-        let request = OperatorRequest(.reshard, shards: self.shards * 2, dryRun: true)
-        var problems: [String] = []
-        do {
-            try await eventually(within: .seconds(60), "a reshard that may begin") {
-                problems = try await self.fleet.fleetOperator.operate(request).reshard?.problems ?? ["no preview"]
-                return problems.isEmpty
+        let preview = OperatorRequest(.reshard, shards: self.shards * 2, dryRun: true)
+        let deadline = ContinuousClock.now + .seconds(90)
+        while true {
+            var problems: [String] = []
+            do {
+                try await eventually(within: .seconds(60), "a reshard that may begin") {
+                    problems =
+                        try await self.fleet.fleetOperator.operate(preview).reshard?.problems ?? ["no preview"]
+                    return problems.isEmpty
+                }
+            } catch {
+                throw HarnessError("\(error): \(problems.joined(separator: "; "))")
             }
-        } catch {
-            throw HarnessError("\(error): \(problems.joined(separator: "; "))")
+            do {
+                _ = try await self.fleet.fleetOperator.operate(OperatorRequest(.reshard, shards: self.shards * 2))
+                return
+            } catch let refusal as HarnessError {
+                let isEarly = "\(refusal)".contains("not every shard is ready")
+                guard isEarly, ContinuousClock.now < deadline else { throw refusal }
+            }
+            try await Task.sleep(for: .milliseconds(100))
         }
-        _ = try await self.fleet.fleetOperator.operate(OperatorRequest(.reshard, shards: self.shards * 2))
     }
 }
