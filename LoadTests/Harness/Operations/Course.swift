@@ -419,26 +419,21 @@ struct Course: Sendable {
     /// As soon as the coordinator lets it begin. A slot that the plan moves just after the preview makes it refuse.
     private func beginReshard() async throws {
         let preview = OperatorRequest(.reshard, shards: self.shards * 2, dryRun: true)
-        let deadline = ContinuousClock.now + .seconds(90)
-        while true {
-            var problems: [String] = []
-            do {
-                try await eventually(within: .seconds(60), "a reshard that may begin") {
-                    problems =
-                        try await self.fleet.fleetOperator.operate(preview).reshard?.problems ?? ["no preview"]
-                    return problems.isEmpty
+        var problems: [String] = []
+        do {
+            try await eventually(within: .seconds(60), "a reshard that begins") {
+                problems = try await self.fleet.fleetOperator.operate(preview).reshard?.problems ?? ["no preview"]
+                guard problems.isEmpty else { return false }
+                do {
+                    _ = try await self.fleet.fleetOperator.operate(OperatorRequest(.reshard, shards: self.shards * 2))
+                    return true
+                } catch let refusal as HarnessError where "\(refusal)".contains("not every shard is ready") {
+                    problems = ["\(refusal)"]
+                    return false
                 }
-            } catch {
-                throw HarnessError("\(error): \(problems.joined(separator: "; "))")
             }
-            do {
-                _ = try await self.fleet.fleetOperator.operate(OperatorRequest(.reshard, shards: self.shards * 2))
-                return
-            } catch let refusal as HarnessError {
-                let isEarly = "\(refusal)".contains("not every shard is ready")
-                guard isEarly, ContinuousClock.now < deadline else { throw refusal }
-            }
-            try await Task.sleep(for: .milliseconds(100))
+        } catch {
+            throw HarnessError("\(error): \(problems.joined(separator: "; "))")
         }
     }
 }
