@@ -28,6 +28,9 @@ package enum Moment: String, CaseIterable, Sendable {
     // Members
     case registered, identify, standing, ready, sessionLost, released
 
+    /// What a schedule draws from. A member that lives on is fenced seldom, and what a leader forgets of it is worst.
+    static let lots = Moment.allCases + [.fence, .fence, .fence]
+
     /// Comes a few times in a schedule, and not with every other step.
     var isRare: Bool {
         switch self {

@@ -82,7 +82,7 @@ struct Scenario {
         var moments: [Moment: Int] = [:]
         if random.chance(0.5) {
             for _ in 0...random.below(3) {
-                let moment = Moment.allCases[random.below(Moment.allCases.count)]
+                let moment = Moment.lots[random.below(Moment.lots.count)]
                 moments[moment] = random.below(moment.isRare ? 3 : 12)
             }
         }

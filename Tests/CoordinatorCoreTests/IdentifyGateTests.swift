@@ -43,6 +43,43 @@ struct IdentifyGateTests {
         #expect(gate.decide(self.slot(0), beganAt: .zero, now: .zero) == nil)
     }
 
+    @Test mutating func `A bucket is kept a little longer while nobody knows whether its IDENTIFY arrived`() {
+        let spacing = PermitSpacing.between(Self.policy)
+        self.identify(0)
+        #expect(self.identify(16) == spacing)
+        self.now += spacing
+        #expect(self.identify(16) == .milliseconds(500))
+        self.now += PermitSpacing.hold - .milliseconds(100)
+        #expect(self.identify(16) == .milliseconds(100))
+        self.now += .milliseconds(100)
+        #expect(self.identify(16) == nil, "a process that died does not keep its bucket")
+    }
+
+    @Test mutating func `An IDENTIFY that was late on its way keeps its bucket for five seconds from its READY`() {
+        let spacing = PermitSpacing.between(Self.policy)
+        self.identify(0)
+        self.now += .seconds(2)
+        self.up(0)
+        self.now += spacing - .seconds(2)
+        #expect(self.identify(16) == .milliseconds(500))
+        self.now += .seconds(7) - spacing
+        #expect(self.identify(16) == nil)
+    }
+
+    @Test mutating func `A READY that is heard at once costs the bucket nothing`() {
+        self.identify(0)
+        self.now += .seconds(1)
+        self.up(0)
+        self.now += PermitSpacing.between(Self.policy) - .seconds(1)
+        #expect(self.identify(16) == nil)
+    }
+
+    @Test mutating func `Who asks again for the permit it could not use waits for the bucket alone`() {
+        self.identify(0)
+        self.now += PermitSpacing.between(Self.policy)
+        #expect(self.identify(0) == nil)
+    }
+
     @Test mutating func `A slot whose IDENTIFYs come to nothing waits longer each time`() {
         var waits: [Int64] = []
         for _ in 0..<5 {

@@ -21,13 +21,30 @@ package struct IdentifyGate: Sendable {
         case wait(Duration, reason: String)
     }
 
+    /// The last permit of a bucket.
+    private struct BucketUse: Sendable {
+        /// Who got it; nil: only the ledger knows.
+        var slot: Slot?
+        /// The ledger gives no other one before.
+        var freeAt: Duration
+        /// Nor does the gate, as long as nobody told what became of it.
+        var heldUntil: Duration
+
+        /// - Returns: how long the slot has to wait; nil: the bucket is free for it.
+        func wait(for slot: Slot, now: Duration) -> Duration? {
+            if self.freeAt > now { return self.freeAt - now }
+            // Who asks again sent none, or has heard of it.
+            guard self.slot != slot, self.heldUntil > now else { return nil }
+            return min(self.heldUntil - now, .milliseconds(500))
+        }
+    }
+
     let policy: IdentifyPolicy
     package private(set) var budget: SessionStartBudget?
     package private(set) var halt: Halt?
     private var backoff: IdentifyBackoff
     private var brake: StormBrake
-    /// Until when a bucket is in use, as the ledger said.
-    private var busyBuckets: [Int: Duration] = [:]
+    private var buckets: [Int: BucketUse] = [:]
     /// When permits were given that Discord's count may not show yet.
     private var recentPermits: [Duration] = []
     /// Permits that the ledger was asked for.
@@ -91,8 +108,8 @@ package struct IdentifyGate: Sendable {
                 reason: "\(budget.remaining) of \(budget.total) session starts are left, and that is the reserve")
         }
         let bucket = slot.shard % budget.maxConcurrency
-        if let busy = self.busyBuckets[bucket], busy > now {
-            return .wait(busy - now, reason: "identify bucket \(bucket) is in use")
+        if let wait = self.buckets[bucket]?.wait(for: slot, now: now) {
+            return .wait(wait, reason: "identify bucket \(bucket) is in use")
         }
         // Counted before the wait, so that what is left is never promised twice.
         self.budget?.identified()
@@ -110,7 +127,7 @@ package struct IdentifyGate: Sendable {
     /// False where the bucket is known to be in use, or the budget is not known yet.
     func bucketIsFree(_ slot: Slot, now: Duration) -> Bool {
         guard let budget = self.budget else { return false }
-        return self.busyBuckets[slot.shard % budget.maxConcurrency].map { $0 <= now } ?? true
+        return self.buckets[slot.shard % budget.maxConcurrency]?.wait(for: slot, now: now) == nil
     }
 
     /// The ledger gave the permit.
@@ -118,7 +135,8 @@ package struct IdentifyGate: Sendable {
     mutating func permitted(_ slot: Slot, bucket: Int, now: Duration) -> Bool {
         self.pending -= 1
         self.recentPermits.append(now)
-        self.busyBuckets[bucket] = now + PermitSpacing.between(self.policy)
+        let freeAt = now + PermitSpacing.between(self.policy)
+        self.buckets[bucket] = BucketUse(slot: slot, freeAt: freeAt, heldUntil: freeAt + PermitSpacing.hold)
         if self.halt != nil {
             self.halt?.triedAt = now
             self.halt?.tries += 1
@@ -132,7 +150,7 @@ package struct IdentifyGate: Sendable {
         self.pending -= 1
         self.budget?.notIdentified()
         self.brake.notPermitted()
-        if let wait { self.busyBuckets[bucket] = now + wait }
+        if let wait { self.buckets[bucket] = BucketUse(slot: nil, freeAt: now + wait, heldUntil: now + wait) }
     }
 
     // MARK: What became of them
@@ -149,6 +167,7 @@ package struct IdentifyGate: Sendable {
     mutating func observed(_ slot: ObservedSlot, now: Duration) {
         if slot.status == .ready {
             guard self.backoff.isUp(slot.slot, now: now) else { return }
+            self.answerHeard(slot.slot, now: now)
             self.brake.succeeded(now: now)
             // Whoever got through had what the others lack.
             if self.halt?.triedAt != nil { self.halt = nil }
@@ -157,6 +176,12 @@ package struct IdentifyGate: Sendable {
             guard self.halt == nil, GatewayCloseCode(rawValue: code).concernsWholeApplication else { return }
             self.halt = Halt(slot: slot.slot, code: code, reason: slot.reason ?? "close code \(code)", since: now)
         }
+    }
+
+    /// Discord has answered the slot's IDENTIFY, so it arrived before now, however long it was on its way.
+    private mutating func answerHeard(_ slot: Slot, now: Duration) {
+        guard let (bucket, use) = self.buckets.first(where: { $0.value.slot == slot }) else { return }
+        self.buckets[bucket]?.heldUntil = min(use.heldUntil, now + PermitSpacing.spacing)
     }
 
     /// An operator has mended what was wrong.
