@@ -8,7 +8,7 @@ import Testing
 extension ShardProcessTests {
     @Test func `IDENTIFY's wait for a gap record is told as the slot's reason, and logged once`() async throws {
         let log = LogLines()
-        try await Self.run("gap-wait", logger: log.logger) { stage in
+        try await Self.run("gap-wait", log: log) { stage in
             let first = try await stage.begin()
             try await stage.waitForWatermark(1)
             try await stage.topology.addFullQueue(lane: 5)
@@ -41,7 +41,7 @@ extension ShardProcessTests {
             "FLOTILLA_GATEWAY_PRESENCE":
                 #"{"status":"dnd","activities":[{"name":"a\#(String(repeating: "\u{301}", count: 400))","type":0}]}"#,
         ]
-        try await Self.run("long-token", settings: settings, logger: log.logger) { stage in
+        try await Self.run("long-token", settings: settings, log: log) { stage in
             stage.grant()
             for number in 0..<2 {
                 let connection = try await stage.discord.connection(number)

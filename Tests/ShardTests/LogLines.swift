@@ -14,5 +14,7 @@ final class LogLines: Sendable {
         }
     }
 
+    func last(_ count: Int) -> String { self.lines.withLock { $0.suffix(count).joined() } }
+
     func count(of text: String) -> Int { self.lines.withLock { $0.count { $0.contains(text) } } }
 }

@@ -3,7 +3,6 @@ import ClusterAPI
 import Discord
 import Foundation
 import Gateway
-import Logging
 import Runtime
 import ServiceLifecycle
 import TestSupport
@@ -69,7 +68,7 @@ struct ShardProcessTests {
         amqpURL: String? = nil,
         settings extra: [String: String] = [:],
         configure: (inout ShardSettings) -> Void = { _ in },
-        logger: Logger = Logger(label: "shard", factory: { _ in SwiftLogNoOpLogHandler() }),
+        log: LogLines = LogLines(),
         _ body: (Stage) async throws -> Void
     ) async throws {
         let topology = try await TestTopology(test)
@@ -97,7 +96,7 @@ struct ShardProcessTests {
         let metrics = MetricRegistry()
         let shard = makeShard(
             settings, coordinator: coordinator, health: HealthState(required: []), metrics: metrics,
-            logger: logger)
+            logger: log.logger)
         let stage = Stage(
             discord: discord, coordinator: coordinator, topology: topology, shard: shard, metrics: metrics)
         let outcome: Result<Void, any Error>
@@ -107,6 +106,7 @@ struct ShardProcessTests {
                 do {
                     try await body(stage)
                 } catch {
+                    Issue.record("\(error); the process logged:\n\(log.last(40))")
                     await shard.triggerGracefulShutdown()
                     throw error
                 }

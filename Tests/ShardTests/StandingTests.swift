@@ -85,7 +85,7 @@ extension ShardProcessTests {
         let through = try TestEnvironment.amqpURL.replacingOccurrences(
             of: ":\(url.port ?? 5672)", with: ":\(proxy.port)")
         let log = LogLines()
-        try await Self.run("standing", amqpURL: through, logger: log.logger) { stage in
+        try await Self.run("standing", amqpURL: through, log: log) { stage in
             let first = try await stage.begin()
             try await stage.waitForWatermark(1)
             stage.coordinator.change { $0.isAway = true }
