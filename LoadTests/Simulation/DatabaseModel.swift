@@ -210,18 +210,11 @@ extension Simulation {
     }
 
     private func takePermit(_ bucket: Bucket) -> Duration? {
-        var pause = PermitSpacing.between(self.scenario.policy.identify).microseconds
-        if self.bug == .spacingWithoutValidity { pause = 5_000_000 }
+        let pause = PermitSpacing.between(self.scenario.policy.identify).microseconds
         if let last = self.database.permits[bucket], self.databaseTime - last < pause {
             return .microseconds(pause - (self.databaseTime - last))
         }
-        if self.bug == .permitsReadThenWritten {
-            let late = DatabaseQuestion(
-                node: 0, life: 0, question: 0, incarnation: self.database.incarnation, body: .takePermit(bucket))
-            self.after(self.random.time(0.001, 0.02), self.databaseNode, 0, .atDatabase(late))
-        } else {
-            self.database.permits[bucket] = self.databaseTime
-        }
+        self.database.permits[bucket] = self.databaseTime
         return nil
     }
 }

@@ -26,8 +26,6 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     case permitsInMemory
     /// A renewal that was on its way for long counts like the latest: its watermark and its session are taken.
     case lateRenewalsCount
-    /// Whether a bucket is free is read, and written down a moment later.
-    case permitsReadThenWritten
     // The broker.
     /// The broker is not asked to cut anybody off.
     case noFence

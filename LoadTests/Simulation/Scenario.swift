@@ -47,6 +47,8 @@ struct Scenario {
     let discovery: Double
     /// Moments at which a process dies or stands still, and how many of each pass before.
     let moments: [Moment: Int]
+    /// For a planted bug: members use permits for so much longer than the coordinator knows.
+    let unknownValidity: Duration
     let reshardAt: VirtualTime?
     let reshardTo: Int
 
@@ -110,10 +112,13 @@ struct Scenario {
         policy.reshard.identifySlack = .seconds(20)
         policy.reshard.patience = .seconds(12)
         policy.reshard.settle = .seconds(1)
+        self.unknownValidity = bug == .spacingWithoutValidity ? .milliseconds(1_500) : .zero
         self.soundPolicy = policy
         switch bug {
         case .stormBrakeOff: policy.identify.brakeFailures = .max
-        case .spacingWithoutValidity: policy.identify.validity = .milliseconds(700)
+        case .spacingWithoutValidity:
+            policy.identify.validity = .zero
+            policy.identify.hold = .zero
         case .noReserve: policy.identify.reserve = 0
         case .reshardWithoutOverlap:
             policy.reshard.overlap = .zero

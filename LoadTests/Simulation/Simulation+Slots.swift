@@ -235,7 +235,7 @@ extension Simulation {
         var wait: Duration = .seconds(1)
         if case .success(.permit(let permit)) = answer {
             let elapsed = self.bug == .permitCountsFromAnswer ? .zero : member.local(self.now) - askedAt
-            if let valid = permit.validMilliseconds, elapsed <= .milliseconds(valid) {
+            if let valid = permit.validMilliseconds, elapsed <= .milliseconds(valid) + self.scenario.unknownValidity {
                 run.state = .identifying
                 self.reached(.identify, member)
                 self.tell(.identify(sentAt: self.now), on: link)

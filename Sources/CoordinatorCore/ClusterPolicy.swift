@@ -44,6 +44,9 @@ package struct IdentifyPolicy: Sendable, Equatable {
     package var longestWait: Duration = .seconds(60)
     /// How long a permit may be used, since it was asked for.
     package var validity: Duration = .milliseconds(500)
+    /// As long as nobody told what became of an IDENTIFY it may still be on its way: its bucket is kept from others so
+    /// much more. A longer time would punish a fleet whose READYs are slow.
+    package var hold: Duration = .seconds(2)
     /// A permit counts as unused only once an IDENTIFY that it let through must have arrived.
     package var way: Duration = .seconds(15)
     /// A session that was up for so long did not fail.

@@ -26,10 +26,10 @@ struct IdentifyGateTests {
 
     /// - Returns: how long to wait; nil: may go on, and did.
     @discardableResult
-    private mutating func identify(_ shard: Int, beganAt: Duration = .zero) -> Duration? {
-        switch self.gate.decide(self.slot(shard), beganAt: beganAt, now: self.now) {
+    private mutating func identify(_ shard: Int, epoch: Int64 = 1, beganAt: Duration = .zero) -> Duration? {
+        switch self.gate.decide(self.slot(shard), epoch: epoch, beganAt: beganAt, now: self.now) {
         case .take(let bucket):
-            _ = self.gate.permitted(self.slot(shard), bucket: bucket, now: self.now)
+            _ = self.gate.permitted(self.slot(shard), epoch: epoch, bucket: bucket, now: self.now)
             return nil
         case .wait(let wait, _): return wait
         case nil: return .zero
@@ -40,7 +40,7 @@ struct IdentifyGateTests {
 
     @Test func `Before Discord was asked nobody may`() {
         var gate = IdentifyGate(policy: Self.policy)
-        #expect(gate.decide(self.slot(0), beganAt: .zero, now: .zero) == nil)
+        #expect(gate.decide(self.slot(0), epoch: 1, beganAt: .zero, now: .zero) == nil)
     }
 
     @Test mutating func `A bucket is kept a little longer while nobody knows whether its IDENTIFY arrived`() {
@@ -49,7 +49,7 @@ struct IdentifyGateTests {
         #expect(self.identify(16) == spacing)
         self.now += spacing
         #expect(self.identify(16) == .milliseconds(500))
-        self.now += PermitSpacing.hold - .milliseconds(100)
+        self.now += Self.policy.hold - .milliseconds(100)
         #expect(self.identify(16) == .milliseconds(100))
         self.now += .milliseconds(100)
         #expect(self.identify(16) == nil, "a process that died does not keep its bucket")
@@ -74,9 +74,44 @@ struct IdentifyGateTests {
         #expect(self.identify(16) == nil)
     }
 
-    @Test mutating func `Who asks again for the permit it could not use waits for the bucket alone`() {
+    @Test mutating func `Who asks again has heard of its IDENTIFY, or sent none`() {
+        let spacing = PermitSpacing.between(Self.policy)
+        self.identify(0)
+        self.now += .seconds(1)
+        #expect(self.identify(0) == spacing - .seconds(1))
+        self.now += spacing - .seconds(1)
+        #expect(self.identify(16) == nil, "nobody is kept waiting for its sake")
+    }
+
+    @Test mutating func `The next owner of a slot has heard nothing of the IDENTIFY before`() {
         self.identify(0)
         self.now += PermitSpacing.between(Self.policy)
+        #expect(self.identify(0, epoch: 2) == .milliseconds(500))
+    }
+
+    @Test mutating func `One asks the ledger for a bucket at a time`() {
+        let spacing = PermitSpacing.between(Self.policy)
+        guard case .take(let bucket) = self.gate.decide(self.slot(0), epoch: 1, beganAt: .zero, now: self.now) else {
+            Issue.record("a free bucket is not given")
+            return
+        }
+        #expect(self.identify(16) == .milliseconds(100))
+        #expect(!self.gate.bucketIsFree(self.slot(16), now: self.now))
+        self.gate.notPermitted(bucket: bucket, wait: nil, now: self.now)
+        #expect(self.identify(16) == nil)
+        #expect(self.identify(0) == spacing)
+    }
+
+    @Test mutating func `What an earlier leader permitted is held as well`() {
+        guard case .take(let bucket) = self.gate.decide(self.slot(0), epoch: 1, beganAt: .zero, now: self.now) else {
+            Issue.record("a free bucket is not given")
+            return
+        }
+        self.gate.notPermitted(bucket: bucket, wait: .seconds(3), now: self.now)
+        #expect(self.identify(0) == .seconds(3))
+        self.now += .seconds(3)
+        #expect(self.identify(0) == .milliseconds(500))
+        self.now += Self.policy.hold
         #expect(self.identify(0) == nil)
     }
 
@@ -84,20 +119,23 @@ struct IdentifyGateTests {
         var waits: [Int64] = []
         for _ in 0..<5 {
             self.identify(0)
-            self.now += .seconds(7)
-            guard case .wait(let wait, _)? = self.gate.decide(self.slot(0), beganAt: .zero, now: self.now) else {
+            self.now += .seconds(9)
+            switch self.gate.decide(self.slot(0), epoch: 1, beganAt: .zero, now: self.now) {
+            case .wait(let wait, _):
+                waits.append((wait + .seconds(9)).components.seconds)
+                self.now += wait
+            case .take(let bucket):
                 waits.append(0)
-                continue
+                self.gate.notPermitted(bucket: bucket, wait: nil, now: self.now)
+            case nil: waits.append(-1)
             }
-            waits.append((wait + .seconds(7)).components.seconds)
-            self.now += wait
         }
         #expect(waits == [0, 0, 10, 20, 40])
         self.identify(0)
         self.up(0)
         self.now += .seconds(61)
         #expect(self.identify(0) == nil, "a session that was up for a while is no failure")
-        self.now += .seconds(7)
+        self.now += .seconds(9)
         #expect(self.identify(0) == nil)
     }
 
@@ -106,7 +144,7 @@ struct IdentifyGateTests {
             self.identify(shard)
             self.now += .seconds(1)
         }
-        self.now += .seconds(6)
+        self.now += .seconds(8)
         for shard in 0..<8 where !self.gate.brakeIsOn {
             self.identify(shard)
             self.now += .milliseconds(100)
@@ -156,16 +194,16 @@ struct IdentifyGateTests {
         for shard in 0..<8 { #expect(self.identify(shard) == nil) }
         self.now += .seconds(60)
         let other = self.slot(4)
-        guard case .take(let bucket) = self.gate.decide(self.slot(3), beganAt: .zero, now: self.now) else {
+        guard case .take(let bucket) = self.gate.decide(self.slot(3), epoch: 1, beganAt: .zero, now: self.now) else {
             Issue.record("nobody is let through")
             return
         }
-        guard case .wait = self.gate.decide(other, beganAt: .zero, now: self.now) else {
+        guard case .wait = self.gate.decide(other, epoch: 1, beganAt: .zero, now: self.now) else {
             Issue.record("two are let through")
             return
         }
         self.gate.notPermitted(bucket: bucket, wait: nil, now: self.now)
-        guard case .take = self.gate.decide(other, beganAt: .zero, now: self.now) else {
+        guard case .take = self.gate.decide(other, epoch: 1, beganAt: .zero, now: self.now) else {
             Issue.record("the ledger said no, and nobody else may try")
             return
         }

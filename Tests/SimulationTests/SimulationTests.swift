@@ -4,38 +4,41 @@ import Testing
 @Suite("Simulation", .timeLimit(.minutes(10)))
 struct SimulationTests {
     @Test(arguments: 0..<6)
-    func `Nothing happens that must not be`(part: UInt64) {
+    func `Nothing happens that must not be`(part: UInt64) async {
         let count: UInt64 = 30
         for seed in (1 + part * count)...((part + 1) * count) {
-            let result = Simulation(seed: seed).run()
+            let result = await Simulation.schedule(seed)
             #expect(result.violation == nil, "flotilla-simulate --seed \(seed) shows how")
         }
     }
 
     @Test(arguments: [1, 7, 46] as [UInt64])
-    func `The same seed does the same, step by step`(seed: UInt64) {
-        let first = Simulation(seed: seed, isTracing: true).run()
-        let second = Simulation(seed: seed, isTracing: true).run()
+    func `The same seed does the same, step by step`(seed: UInt64) async {
+        let first = await Simulation.schedule(seed, isTracing: true)
+        let second = await Simulation.schedule(seed, isTracing: true)
         #expect(first == second)
         #expect(first.trace.count > 100)
-        let silent = Simulation(seed: seed).run()
+        let silent = await Simulation.schedule(seed)
         #expect(silent.digest == first.digest && silent.steps == first.steps, "to look changes nothing")
-        #expect(Simulation(seed: seed + 1).run().digest != first.digest)
+        let other = await Simulation.schedule(seed + 1)
+        #expect(other.digest != first.digest)
     }
 
-    @Test func `A violation replays`() throws {
-        let seed = try #require(
-            (1...100).first { Simulation(seed: $0, bug: .watermarkIsLastReceived).run().violation != nil })
-        let first = Simulation(seed: seed, bug: .watermarkIsLastReceived, isTracing: true).run()
-        #expect(first == Simulation(seed: seed, bug: .watermarkIsLastReceived, isTracing: true).run())
+    @Test func `A violation replays`() async throws {
+        let bug = PlantedBug.watermarkIsLastReceived
+        var seed: UInt64 = 1
+        while seed < 100, await Simulation.schedule(seed, bug: bug).violation == nil { seed += 1 }
+        let first = await Simulation.schedule(seed, bug: bug, isTracing: true)
+        let second = await Simulation.schedule(seed, bug: bug, isTracing: true)
+        #expect(first == second)
         #expect(first.violation?.invariant == "I6")
         #expect(first.trace.last?.contains("VIOLATION") == true)
     }
 
     /// None may be there that never strikes.
-    @Test func `Schedules have faults of every kind, and operators that ask for everything`() {
+    @Test func `Schedules have faults of every kind, and operators that ask for everything`() async {
         var counts = ScheduleResult.Counts()
-        for seed: UInt64 in 1_001...1_060 { counts += Simulation(seed: seed).run().counts }
+        for seed: UInt64 in 1_001...1_060 { counts += await Simulation.schedule(seed).counts }
         let steady = ["clockDrift", "duplicateRequests", "lostReplies", "smallReplayBuffer", "budgetExhaustion"]
         for kind in FaultKind.allCases.map(\.rawValue) + steady {
             #expect(counts.faultsByKind[kind, default: 0] > 0, "no fault \(kind)")

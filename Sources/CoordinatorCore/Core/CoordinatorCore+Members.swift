@@ -233,7 +233,9 @@ extension CoordinatorCore {
         if self.gates[application]?.bucketIsFree(asked.slot, now: now) == true, self.state.comesSecond(asked.slot) {
             return self.answer(request, after: .seconds(1), "shards of the generation in force come first")
         }
-        switch self.gates[application]?.decide(asked.slot, beganAt: member.registeredAt, now: now) {
+        let decision = self.gates[application]?.decide(
+            asked.slot, epoch: asked.epoch, beganAt: member.registeredAt, now: now)
+        switch decision {
         case nil:
             self.refuse(request, .unavailable, "the application's session start limit is not known yet")
         case .wait(let wait, let reason): self.answer(request, after: wait, reason)
@@ -254,7 +256,9 @@ extension CoordinatorCore {
             self.gates[application]?.notPermitted(bucket: asked.bucket, wait: wait, now: now)
             return self.answer(asked.request, after: wait, "identify bucket \(asked.bucket) is in use")
         }
-        if self.gates[application]?.permitted(asked.slot, bucket: asked.bucket, now: now) == true {
+        let brakes = self.gates[application]?.permitted(
+            asked.slot, epoch: asked.epoch, bucket: asked.bucket, now: now)
+        if brakes == true {
             self.log(
                 .error, "most IDENTIFYs fail: all of them pause", ["discord.application": "\(application)"])
         }

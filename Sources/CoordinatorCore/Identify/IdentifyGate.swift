@@ -21,23 +21,26 @@ package struct IdentifyGate: Sendable {
         case wait(Duration, reason: String)
     }
 
+    /// Who got a bucket's last permit.
+    private struct Holder: Sendable, Equatable {
+        let slot: Slot
+        let epoch: Int64
+    }
+
     /// The last permit of a bucket.
     private struct BucketUse: Sendable {
-        /// Who got it; nil: only the ledger knows.
-        var slot: Slot?
+        /// nil: an earlier leader gave it, and only the ledger knows.
+        var holder: Holder?
         /// The ledger gives no other one before.
         var freeAt: Duration
         /// Nor does the gate, as long as nobody told what became of it.
         var heldUntil: Duration
-
-        /// - Returns: how long the slot has to wait; nil: the bucket is free for it.
-        func wait(for slot: Slot, now: Duration) -> Duration? {
-            if self.freeAt > now { return self.freeAt - now }
-            // Who asks again sent none, or has heard of it.
-            guard self.slot != slot, self.heldUntil > now else { return nil }
-            return min(self.heldUntil - now, .milliseconds(500))
-        }
     }
+
+    /// The ledger answers within milliseconds.
+    private static let askAgain: Duration = .milliseconds(100)
+    /// As often somebody may look whether a bucket is still held.
+    private static let lookAgain: Duration = .milliseconds(500)
 
     let policy: IdentifyPolicy
     package private(set) var budget: SessionStartBudget?
@@ -45,6 +48,8 @@ package struct IdentifyGate: Sendable {
     private var backoff: IdentifyBackoff
     private var brake: StormBrake
     private var buckets: [Int: BucketUse] = [:]
+    /// The ledger is being asked for these.
+    private var askedBuckets: Set<Int> = []
     /// When permits were given that Discord's count may not show yet.
     private var recentPermits: [Duration] = []
     /// Permits that the ledger was asked for.
@@ -80,8 +85,10 @@ package struct IdentifyGate: Sendable {
 
     // MARK: Permits
 
-    /// - Parameter isNewProcess: the asking process began after the halt, if there is one.
-    mutating func decide(_ slot: Slot, beganAt: Duration, now: Duration) -> Decision? {
+    /// - Parameter beganAt: when the asking process began: one that did so after a halt may try.
+    mutating func decide(_ slot: Slot, epoch: Int64, beganAt: Duration, now: Duration) -> Decision? {
+        // Who asks again has heard of its IDENTIFY, or sent none.
+        self.answerHeard(Holder(slot: slot, epoch: epoch), now: now)
         self.budget?.resetIfDue(now: now)
         guard let budget = self.budget else { return nil }
         if let halt = self.halt {
@@ -108,12 +115,13 @@ package struct IdentifyGate: Sendable {
                 reason: "\(budget.remaining) of \(budget.total) session starts are left, and that is the reserve")
         }
         let bucket = slot.shard % budget.maxConcurrency
-        if let wait = self.buckets[bucket]?.wait(for: slot, now: now) {
+        if let wait = self.wait(for: bucket, now: now) {
             return .wait(wait, reason: "identify bucket \(bucket) is in use")
         }
         // Counted before the wait, so that what is left is never promised twice.
         self.budget?.identified()
         self.pending += 1
+        self.askedBuckets.insert(bucket)
         self.brake.asked(now: now)
         return .take(bucket: bucket)
     }
@@ -127,16 +135,26 @@ package struct IdentifyGate: Sendable {
     /// False where the bucket is known to be in use, or the budget is not known yet.
     func bucketIsFree(_ slot: Slot, now: Duration) -> Bool {
         guard let budget = self.budget else { return false }
-        return self.buckets[slot.shard % budget.maxConcurrency]?.wait(for: slot, now: now) == nil
+        return self.wait(for: slot.shard % budget.maxConcurrency, now: now) == nil
+    }
+
+    /// - Returns: nil: the bucket is free.
+    private func wait(for bucket: Int, now: Duration) -> Duration? {
+        if self.askedBuckets.contains(bucket) { return Self.askAgain }
+        guard let use = self.buckets[bucket] else { return nil }
+        if use.freeAt > now { return use.freeAt - now }
+        return use.heldUntil > now ? min(use.heldUntil - now, Self.lookAgain) : nil
     }
 
     /// The ledger gave the permit.
     /// - Returns: whether the brake has gone on.
-    mutating func permitted(_ slot: Slot, bucket: Int, now: Duration) -> Bool {
+    mutating func permitted(_ slot: Slot, epoch: Int64, bucket: Int, now: Duration) -> Bool {
         self.pending -= 1
+        self.askedBuckets.remove(bucket)
         self.recentPermits.append(now)
         let freeAt = now + PermitSpacing.between(self.policy)
-        self.buckets[bucket] = BucketUse(slot: slot, freeAt: freeAt, heldUntil: freeAt + PermitSpacing.hold)
+        self.buckets[bucket] = BucketUse(
+            holder: Holder(slot: slot, epoch: epoch), freeAt: freeAt, heldUntil: freeAt + self.policy.hold)
         if self.halt != nil {
             self.halt?.triedAt = now
             self.halt?.tries += 1
@@ -150,7 +168,15 @@ package struct IdentifyGate: Sendable {
         self.pending -= 1
         self.budget?.notIdentified()
         self.brake.notPermitted()
-        if let wait { self.buckets[bucket] = BucketUse(slot: nil, freeAt: now + wait, heldUntil: now + wait) }
+        self.askedBuckets.remove(bucket)
+        guard let wait else { return }
+        let freeAt = now + wait
+        if let use = self.buckets[bucket], use.heldUntil > now {
+            self.buckets[bucket]?.freeAt = freeAt
+            self.buckets[bucket]?.heldUntil = max(freeAt, use.heldUntil)
+        } else {
+            self.buckets[bucket] = BucketUse(freeAt: freeAt, heldUntil: freeAt + self.policy.hold)
+        }
     }
 
     // MARK: What became of them
@@ -167,20 +193,23 @@ package struct IdentifyGate: Sendable {
     mutating func observed(_ slot: ObservedSlot, now: Duration) {
         if slot.status == .ready {
             guard self.backoff.isUp(slot.slot, now: now) else { return }
-            self.answerHeard(slot.slot, now: now)
+            self.answerHeard(Holder(slot: slot.slot, epoch: slot.epoch), now: now)
             self.brake.succeeded(now: now)
             // Whoever got through had what the others lack.
             if self.halt?.triedAt != nil { self.halt = nil }
         } else if slot.status == .failed, let code = slot.closeCode, self.knownFailures[slot.slot] != slot.epoch {
             self.knownFailures[slot.slot] = slot.epoch
+            self.answerHeard(Holder(slot: slot.slot, epoch: slot.epoch), now: now)
             guard self.halt == nil, GatewayCloseCode(rawValue: code).concernsWholeApplication else { return }
             self.halt = Halt(slot: slot.slot, code: code, reason: slot.reason ?? "close code \(code)", since: now)
         }
     }
 
-    /// Discord has answered the slot's IDENTIFY, so it arrived before now, however long it was on its way.
-    private mutating func answerHeard(_ slot: Slot, now: Duration) {
-        guard let (bucket, use) = self.buckets.first(where: { $0.value.slot == slot }) else { return }
+    /// Discord has answered the holder's IDENTIFY, so it arrived before now, however long it was on its way.
+    private mutating func answerHeard(_ holder: Holder, now: Duration) {
+        guard let budget = self.budget else { return }
+        let bucket = holder.slot.shard % budget.maxConcurrency
+        guard let use = self.buckets[bucket], use.holder == holder else { return }
         self.buckets[bucket]?.heldUntil = min(use.heldUntil, now + PermitSpacing.spacing)
     }
 

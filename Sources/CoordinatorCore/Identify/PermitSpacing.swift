@@ -5,10 +5,6 @@ package enum PermitSpacing {
     /// One IDENTIFY may be so much longer on its way than the next.
     package static let jitter: Duration = .milliseconds(700)
 
-    /// As long as nobody told what became of an IDENTIFY it may still be on its way: its bucket is kept from others so
-    /// much more. A longer time would punish a fleet whose READYs are slow.
-    package static let hold: Duration = .seconds(2)
-
     /// The IDENTIFY may leave at the end of its permit's time.
     package static func between(_ policy: IdentifyPolicy) -> Duration { self.spacing + policy.validity + self.jitter }
 }
