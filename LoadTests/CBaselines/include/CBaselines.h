@@ -18,6 +18,13 @@ int baseline_publish(
     const char *url, const char *queue, size_t body_size, uint64_t window, double seconds,
     struct baseline_publishing *result, char *error, size_t error_size);
 
+/// Sends `count` persistent messages to a queue, one each `interval` seconds, and takes each from a consumer on another
+/// connection. `delays` get the seconds from when each was due to its delivery. Blocks the calling thread.
+/// Returns 0, or -1 with a text in `error`.
+int baseline_delays(
+    const char *url, const char *queue, size_t body_size, double interval, double *delays, size_t count, char *error,
+    size_t error_size);
+
 /// Inflates the payloads of one zstd stream, one after the other, with a new context.
 /// Returns the CPU seconds of the calling thread, or a negative number when the stream is corrupt.
 /// `inflated` becomes the number of bytes after inflating.
