@@ -39,7 +39,7 @@ package struct IdentifyGate: Sendable {
 
     /// The ledger answers within milliseconds.
     private static let askAgain: Duration = .milliseconds(100)
-    /// As often somebody may look whether a bucket is still held.
+    /// How often somebody may look whether a bucket is still held.
     private static let lookAgain: Duration = .milliseconds(500)
 
     let policy: IdentifyPolicy
