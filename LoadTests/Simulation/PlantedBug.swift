@@ -34,7 +34,7 @@ package enum PlantedBug: String, CaseIterable, Sendable {
     /// Cut off by unbinding: what is published still is confirmed, and gone.
     case fenceByUnbinding
     // The policy.
-    /// Permits are 5 s apart, however late they are used.
+    /// Permits are spaced as if they were used at once, and members use them late.
     case spacingWithoutValidity
     /// The whole session start limit is used.
     case noReserve
